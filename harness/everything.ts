@@ -1,0 +1,26 @@
+/**
+ * The "everything" server: this server with a feature for each thing the protocol can do, which the harness and the
+ * official conformance suite call by name. Runs as `server.ts` does, with the same knobs.
+ */
+
+import { application, createServer, start } from '../server.ts';
+import type { Feature } from '../server/tool.ts';
+import { countdown } from '../tools/countdown.ts';
+import { echo } from '../tools/echo.ts';
+import { prompts } from './fixtures/prompts.ts';
+import { questions } from './fixtures/questions.ts';
+import { resources, watch } from './fixtures/resources.ts';
+import { schemas } from './fixtures/schema.ts';
+import { tools } from './fixtures/tools.ts';
+
+export const features: Feature[] = [...tools, ...questions, ...schemas, echo, countdown, ...resources, ...prompts];
+
+const app = application(async (env) => {
+  const server = createServer({ name: 'everything', version: '1.0.0', features, env });
+  watch(server.notify);
+  return server;
+});
+
+export default app;
+
+if (import.meta.main) await start(app);

@@ -1,0 +1,292 @@
+/**
+ * One request being served: what its handler may use (`Context`), and how its outcome becomes a message.
+ * What differs between the eras is abstract here and stands in `stateful.ts` and `stateless.ts`.
+ */
+
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { LogLevel, Meta } from './content.ts';
+import type { Exchange, ExchangeHost, SettleWindow } from './exchange.ts';
+import {
+  CODE,
+  type Era,
+  type Message,
+  type Params,
+  type Platform,
+  type RequestId,
+  errorText,
+  isRequestId,
+  jsonAnswer,
+  notificationText,
+  resultText,
+} from './protocol.ts';
+import type { Registry } from './registry.ts';
+import type { Heartbeat, StreamCounts, StreamLimits } from './sse.ts';
+import {
+  type Answers,
+  type Context,
+  type Notify,
+  type Principal,
+  ProtocolError,
+  type Questions,
+  ResourceNotFound,
+  ToolError,
+} from './tool.ts';
+
+/** What all calls of a server share. */
+export interface Core {
+  readonly registry: Registry;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly settle: SettleWindow;
+  readonly heartbeat: Heartbeat;
+  readonly limits: StreamLimits;
+  readonly counts: StreamCounts;
+  readonly notify: Notify;
+  /** Calls that outlived their turn and run now. */
+  calls: number;
+  /** Tells the operator of a bug. @returns the correlation id that the client sees */
+  report(error: unknown, during: string): string;
+}
+
+/** A result: an object that the era completes, or text that is complete already. */
+export type Outcome = object | string;
+export type Method = (params: Params, call: Call) => Outcome | Promise<Outcome>;
+
+export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+const NOTHING = Promise.resolve();
+const TRACE = ['traceparent', 'tracestate', 'baggage'];
+const NO_META: Meta = Object.freeze({});
+
+export abstract class Call implements Context {
+  abstract readonly era: Era;
+  readonly core: Core;
+  readonly http: Request;
+  readonly platform: Platform;
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params: Params & { _meta?: Meta };
+  readonly revision: string;
+  readonly principal: Principal | undefined;
+  /** Answered or cancelled: nothing more may be said for it. */
+  done = false;
+  #exchange: Exchange | undefined;
+  #abort: AbortController | undefined;
+  #reason: unknown;
+  #cancelled = false;
+  /** The last progress reported: the next must be larger. */
+  #progress = Number.NEGATIVE_INFINITY;
+
+  constructor(core: Core, http: Request, platform: Platform, message: Message, revision: string, principal: Principal | undefined, exchange?: Exchange) {
+    this.core = core;
+    this.http = http;
+    this.platform = platform;
+    this.id = message.id as RequestId;
+    this.method = message.method as string;
+    this.params = message.params ?? {};
+    this.revision = revision;
+    this.principal = principal;
+    this.#exchange = exchange;
+  }
+
+  // ---- what an era decides ----
+
+  abstract readonly session: Context['session'];
+  abstract readonly client: Context['client'];
+  /** The least severe level to send; undefined for none. */
+  abstract readonly logLevel: LogLevel | undefined;
+  protected abstract makeExchange(): Exchange;
+  protected abstract readonly host: ExchangeHost;
+  /** Completes a result object to the JSON of this era. `body` is the JSON of an object. */
+  abstract complete(body: string): string;
+  abstract encode(outcome: object): string;
+  abstract put<Q extends Questions>(questions: Q): Promise<Answers<Q>>;
+  abstract keep<T>(key: string, make: () => T | Promise<T>): Promise<T>;
+  /** The error response for what a handler threw; undefined for an outcome that is no error. */
+  protected abstract failure(error: unknown): { text: string; status: number };
+  protected abstract closeConnection(retry_ms: number | undefined): void;
+  /** An outcome that takes precedence over what the handler made of it: it asked, and the asking ends the call. */
+  protected override(): Promise<Outcome> | undefined {
+    return undefined;
+  }
+
+  // ---- what the handler uses; getters, so that members can be taken out of the context ----
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (this.#cancelled) this.#abort.abort(this.#reason);
+    }
+    return this.#abort.signal;
+  }
+
+  get sleep(): Context['sleep'] {
+    return (ms) =>
+      new Promise((resolve, reject) => {
+        const signal = this.signal;
+        if (signal.aborted) return reject(signal.reason);
+        const wake = () => {
+          stop();
+          reject(signal.reason);
+        };
+        const stop = this.core.clock.after(ms, () => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        });
+        signal.addEventListener('abort', wake, { once: true });
+      });
+  }
+
+  get fetch(): Context['fetch'] {
+    return (input, init) => {
+      const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+      for (const name of TRACE) {
+        const value = this.params._meta?.[name] ?? this.http.headers.get(name);
+        if (typeof value === 'string' && !headers.has(name)) headers.set(name, value);
+      }
+      const signal = init?.signal ? AbortSignal.any([this.signal, init.signal]) : this.signal;
+      return fetch(input, { ...init, headers, signal });
+    };
+  }
+
+  get progress(): Context['progress'] {
+    return (progress, total, message) => {
+      const progressToken = this.params._meta?.progressToken;
+      if (this.done || !isRequestId(progressToken) || !(progress > this.#progress)) return NOTHING;
+      this.#progress = progress;
+      return this.emit(notificationText('notifications/progress', { progressToken, progress, total, message }));
+    };
+  }
+
+  get log(): Context['log'] {
+    return (level, data, logger) => {
+      const least = this.logLevel;
+      if (this.done || least === undefined || LEVELS.indexOf(level) < LEVELS.indexOf(least)) return NOTHING;
+      return this.emit(notificationText('notifications/message', { level, logger, data: data === undefined ? null : data }));
+    };
+  }
+
+  get ask(): Context['ask'] {
+    return (questions) => this.put(questions);
+  }
+
+  get once(): Context['once'] {
+    return (key, make) => this.keep(key, make);
+  }
+
+  get notify(): Notify {
+    return this.core.notify;
+  }
+
+  get request(): Context['request'] {
+    return {
+      era: this.era,
+      revision: this.revision,
+      id: this.id,
+      headers: this.http.headers,
+      address: this.platform.address,
+      meta: this.params._meta ?? NO_META,
+      cf: this.platform.cf,
+    };
+  }
+
+  get closeStream(): Context['closeStream'] {
+    return (retry_ms) => this.closeConnection(retry_ms);
+  }
+
+  // ---- its life ----
+
+  get exchange(): Exchange {
+    this.#exchange ??= this.makeExchange();
+    return this.#exchange;
+  }
+
+  emit(text: string): Promise<void> {
+    return this.exchange.emit(text);
+  }
+
+  /** Runs the method to its response: at once where nothing is awaited, else by way of the exchange. */
+  run(method: Method): Response | Promise<Response> {
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      outcome = method(this.params, this);
+    } catch (error) {
+      return this.#finish(this.failure(error));
+    }
+    if (outcome instanceof Promise) {
+      const exchange = this.exchange;
+      this.core.settle.enter(exchange, this.host);
+      this.#follow(outcome);
+      return exchange.response;
+    }
+    return this.#finish({ text: this.#result(outcome), status: 200 });
+  }
+
+  /** Ends the call without an answer. */
+  cancel(reason: unknown): void {
+    if (this.done) return;
+    this.done = true;
+    this.#stop(reason);
+    this.exchange.drop();
+  }
+
+  /** Ends the call because nobody can hear the answer any more. */
+  abandon(reason: unknown): void {
+    if (this.done) return;
+    this.#stop(reason);
+  }
+
+  #stop(reason: unknown): void {
+    this.#cancelled = true;
+    this.#reason = reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError');
+    this.#abort?.abort(this.#reason);
+  }
+
+  #follow(outcome: Promise<Outcome>): void {
+    outcome.then(
+      (result) => {
+        const instead = this.override();
+        if (instead) this.#follow(instead);
+        else this.#finish({ text: this.#result(result), status: 200 });
+      },
+      (error) => {
+        const instead = this.override();
+        if (instead) this.#follow(instead);
+        else this.#finish(this.failure(error));
+      },
+    );
+  }
+
+  #result(outcome: Outcome): string {
+    try {
+      return resultText(this.id, typeof outcome === 'string' ? outcome : this.encode(outcome));
+    } catch (error) {
+      // Nothing of the result can be sent: it has a cycle, a BigInt, or a toJSON that throws.
+      return this.failure(error).text;
+    }
+  }
+
+  /** @returns the response; of no use where the exchange has one already */
+  #finish({ text, status }: { text: string; status: number }): Response | Promise<Response> {
+    const late = this.done;
+    this.done = true;
+    if (this.#exchange) {
+      if (!late) this.#exchange.answer(text, status);
+      return this.#exchange.response;
+    }
+    return jsonAnswer(this.platform, text, status);
+  }
+
+  /** The errors both eras tell alike. */
+  protected errorOf(error: unknown, notFound: number): { code: number; message: string; data?: unknown } {
+    if (error instanceof ProtocolError) return error;
+    if (error instanceof ToolError) return { code: CODE.internal, message: error.message };
+    if (error instanceof ResourceNotFound) return { code: notFound, message: error.message, data: { uri: error.uri } };
+    const id = this.core.report(error, `${this.method} ${JSON.stringify(this.params.name ?? this.params.uri ?? '')}`);
+    return { code: CODE.internal, message: `Internal error (${id})` };
+  }
+
+  protected errorAnswer(error: { code: number; message: string; data?: unknown }, status = 200): { text: string; status: number } {
+    return { text: errorText(this.id, error.code, error.message, error.data), status };
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What stands before the protocol: Host and Origin, CORS. Each gate answers a refusal, or undefined to let pass.
+ * (2025-11-25, transports, Security Warning; 2026-07-28, streamable-http, Security.)
+ */
+
+import type { Config } from './config.ts';
+import { CODE, quote, refuse, SECURITY_HEADERS } from './protocol.ts';
+
+export interface Gates {
+  /** 403 for a Host or an Origin that may not call. */
+  origin(request: Request, origin: string | null): Response | undefined;
+  /** The answer to a preflight of an allowed origin. */
+  preflight(request: Request, origin: string): Response;
+  /** Lets a browser of an allowed origin read the answer. */
+  share(response: Response, origin: string): Response;
+}
+
+const ALLOWED_METHODS = 'POST, GET, DELETE, OPTIONS';
+const ALLOWED_HEADERS = ['content-type', 'accept', 'authorization', 'mcp-session-id', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'last-event-id', 'traceparent', 'tracestate', 'baggage'];
+const EXPOSED = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after';
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** Judged URLs and origins remembered; whoever sends others is judged anew. */
+const REMEMBERED = 1000;
+
+export function gates(config: Config): Gates {
+  const loopback = [...LOOPBACK, '::1'].includes(config.MCP_HOST);
+  const hosts = config.MCP_ALLOWED_HOSTS.length > 0 ? config.MCP_ALLOWED_HOSTS : loopback ? LOOPBACK : ['*'];
+  const anyHost = hosts.includes('*');
+  const anyOrigin = config.MCP_ALLOWED_ORIGINS.includes('*');
+  const origins = new Set(config.MCP_ALLOWED_ORIGINS.map((origin) => origin.replace(/\/$/, '').toLowerCase()));
+  const allowsHost = (host: string) => anyHost || hosts.includes(host.replace(/:\d*$/, '').toLowerCase());
+  const judgedHosts = new Map<string, boolean>();
+  const judgedOrigins = new Map<string, boolean>();
+
+  const hostAllowed = remember(judgedHosts, (host: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d*)?$/i.test(host) && allowsHost(host));
+  const originAllowed = remember(judgedOrigins, (origin: string) => {
+    if (anyOrigin || origins.has(origin.toLowerCase())) return true;
+    // Only what a browser would send: no user, no path, no other spelling of a host. Where any Host may be named, being
+    // on the same host as the request proves nothing (DNS rebinding).
+    if (anyHost || !URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    return (url.protocol === 'http:' || url.protocol === 'https:') && url.origin === origin && allowsHost(url.host);
+  });
+
+  return {
+    origin(request, origin) {
+      const host = request.headers.get('host') ?? hostOf(request.url);
+      if (!hostAllowed(host)) {
+        return refuse(403, CODE.invalidRequest, `Host ${quote(host)} is not allowed; expected ${hosts.join(', ')} (MCP_ALLOWED_HOSTS)`);
+      }
+      if (origin !== null && !originAllowed(origin)) {
+        return refuse(403, CODE.invalidRequest, `Origin ${quote(origin)} is not allowed (MCP_ALLOWED_ORIGINS)`);
+      }
+      return undefined;
+    },
+    preflight(request, origin) {
+      // Headers of tool parameters are many; the browser names those it wants, and only these may be added.
+      const wanted = (request.headers.get('access-control-request-headers') ?? '').split(',').map((name) => name.trim().toLowerCase());
+      const extra = wanted.filter((name) => /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name));
+      return new Response(null, {
+        status: 204,
+        headers: {
+          ...SECURITY_HEADERS,
+          'access-control-allow-origin': origin,
+          'access-control-allow-methods': ALLOWED_METHODS,
+          'access-control-allow-headers': [...ALLOWED_HEADERS, ...extra].join(', '),
+          'access-control-max-age': '600',
+          vary: 'Origin, Access-Control-Request-Headers',
+        },
+      });
+    },
+    share(response, origin) {
+      const { headers } = response;
+      headers.set('access-control-allow-origin', origin);
+      headers.set('access-control-expose-headers', EXPOSED);
+      headers.append('vary', 'Origin');
+      return response;
+    },
+  };
+}
+
+function hostOf(url: string): string {
+  const start = url.indexOf('//') + 2;
+  const end = url.indexOf('/', start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
+}
+
+function remember(known: Map<string, boolean>, judge: (text: string) => boolean): (text: string) => boolean {
+  return (text) => {
+    const verdict = known.get(text);
+    if (verdict !== undefined) return verdict;
+    if (known.size >= REMEMBERED) known.clear();
+    const fresh = judge(text);
+    known.set(text, fresh);
+    return fresh;
+  };
+}

@@ -1,0 +1,355 @@
+/**
+ * node:http <-> Fetch. Knows nothing but a `fetch`.
+ *
+ * Node's own Request and Response cost more than all the rest of a call, so the handler gets a light Request that becomes
+ * a real one only when somebody uses what it lacks, and is lent a light Response by the platform argument.
+ */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, isIPv6 } from 'node:net';
+import { Readable } from 'node:stream';
+import type { Platform } from './protocol.ts';
+
+export type FetchHandler = (request: Request, platform: Platform) => Response | Promise<Response>;
+
+export interface Listening {
+  /** `http://host:port`, the port that was really taken. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more connections; resolves when those there are have ended. */
+  close(): Promise<void>;
+}
+
+/** How long a client may go on sending a body that nobody reads any more, so that it sees the refusal. */
+const LINGER_MS = 500;
+
+/** Listens. @throws Error when the address cannot be taken */
+export function listen(fetch: FetchHandler, { host, port }: { host: string; port: number }): Promise<Listening> {
+  // Repeated headers are joined, as Fetch does: a second value must not hide behind the first.
+  const server = createServer({ joinDuplicateHeaders: true, keepAliveTimeout: 65_000 }, (incoming, outgoing) => {
+    void handle(fetch, incoming, outgoing);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const { port: taken } = server.address() as AddressInfo;
+      resolve({ url: `http://${isIPv6(host) ? `[${host}]` : host}:${taken}`, port: taken, close: () => closed(server) });
+    });
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+async function handle(fetch: FetchHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  try {
+    const request = new LightRequest(incoming, outgoing);
+    const platform: Platform = { address: incoming.socket.remoteAddress, Response: LightResponse as unknown as typeof Response };
+    const answered = fetch(request as unknown as Request, platform);
+    const response = answered instanceof Promise ? await answered : answered;
+    if (response instanceof LightResponse && response.text !== undefined) sendText(response as LightResponse, response.text, incoming, outgoing);
+    else await sendBody(response, incoming, outgoing);
+  } catch {
+    // The handler answers its own bugs; what arrives here is a connection that broke while it was answered.
+    outgoing.destroy();
+  }
+}
+
+// ---- answers -------------------------------------------------------------------------------------
+
+/** Header lists by the init they came from: inits are made once and used again. */
+const flattened = new WeakMap<object, string[]>();
+
+function flatten(headers: HeadersInit | undefined): string[] {
+  if (headers === undefined) return [];
+  const known = flattened.get(headers);
+  if (known) return known;
+  const flat: string[] = [];
+  for (const [name, value] of headers instanceof Headers || Array.isArray(headers) ? headers : Object.entries(headers)) {
+    flat.push(name as string, value as string);
+  }
+  // A Headers object may change after it was looked at.
+  if (!(headers instanceof Headers)) flattened.set(headers, flat);
+  return flat;
+}
+
+function sendText(response: LightResponse, text: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const flat = flatten(response.headerInit);
+  const headers = [...flat, 'content-length', String(Buffer.byteLength(text))];
+  leaveUnread(headers, incoming, outgoing);
+  outgoing.writeHead(response.status, headers);
+  outgoing.end(text);
+}
+
+/** A body that was refused unread would be read to its end to reuse the connection; it is closed instead. */
+function leaveUnread(headers: string[], incoming: IncomingMessage, outgoing: ServerResponse): void {
+  if (incoming.complete || (incoming.headers['content-length'] === undefined && incoming.headers['transfer-encoding'] === undefined)) return;
+  headers.push('connection', 'close');
+  incoming.resume();
+  outgoing.once('finish', () => setTimeout(() => incoming.socket.destroy(), LINGER_MS).unref());
+}
+
+async function sendBody(response: Response | LightResponse, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const headers = [...flatten(response instanceof LightResponse ? response.headerInit : response.headers)];
+  const body = response.body;
+  leaveUnread(headers, incoming, outgoing);
+  if (!body) {
+    if (response.status !== 204 && response.status !== 304) headers.push('content-length', '0');
+    outgoing.writeHead(response.status, headers);
+    outgoing.end();
+    return;
+  }
+  const type = response instanceof LightResponse ? undefined : response.headers.get('content-type');
+  if (type?.startsWith('application/json')) {
+    const bytes = Buffer.from(await response.arrayBuffer());
+    headers.push('content-length', String(bytes.length));
+    outgoing.writeHead(response.status, headers);
+    outgoing.end(bytes);
+    return;
+  }
+  outgoing.writeHead(response.status, headers);
+  outgoing.flushHeaders();
+  const reader = body.getReader();
+  const gone = () => {
+    void reader.cancel().catch(() => {});
+  };
+  if (outgoing.destroyed) return gone();
+  outgoing.once('close', gone);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || outgoing.destroyed) break;
+    if (!outgoing.write(value)) await writable(outgoing);
+  }
+  outgoing.off('close', gone);
+  outgoing.end();
+}
+
+function writable(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      outgoing.off('drain', go);
+      outgoing.off('close', go);
+      resolve();
+    };
+    outgoing.on('drain', go);
+    outgoing.on('close', go);
+  });
+}
+
+/** A Response that keeps what it was given; a real one is made only for members it has not itself. */
+class LightResponse {
+  readonly #body: BodyInit | null | undefined;
+  readonly #init: ResponseInit | undefined;
+  #headers: Headers | undefined;
+  #real: Response | undefined;
+
+  constructor(body?: BodyInit | null, init?: ResponseInit) {
+    this.#body = body;
+    this.#init = init;
+  }
+
+  get status(): number {
+    return this.#init?.status ?? 200;
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new Headers(this.#init?.headers);
+    return this.#headers;
+  }
+
+  /** The body when it is text that nobody has read. */
+  get text(): string | undefined {
+    return typeof this.#body === 'string' && !this.#real ? this.#body : undefined;
+  }
+
+  get headerInit(): HeadersInit | undefined {
+    return this.#headers ?? this.#init?.headers;
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#body instanceof ReadableStream) return this.#body as ReadableStream<Uint8Array>;
+    return this.real.body as ReadableStream<Uint8Array> | null;
+  }
+
+  get real(): Response {
+    this.#real ??= new Response(this.#body, { ...this.#init, headers: this.headers });
+    return this.#real;
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.real.arrayBuffer();
+  }
+}
+
+// ---- requests ------------------------------------------------------------------------------------
+
+/** Headers that read from what Node parsed; a real Headers is made for the rest. */
+class LightHeaders {
+  readonly #incoming: IncomingMessage;
+  #real: Headers | undefined;
+
+  constructor(incoming: IncomingMessage) {
+    this.#incoming = incoming;
+  }
+
+  get(name: string): string | null {
+    const value = this.#incoming.headers[name] ?? this.#incoming.headers[name.toLowerCase()];
+    return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== null;
+  }
+
+  get real(): Headers {
+    if (!this.#real) {
+      this.#real = new Headers();
+      const { rawHeaders } = this.#incoming;
+      for (let at = 0; at + 1 < rawHeaders.length; at += 2) this.#real.append(rawHeaders[at] as string, rawHeaders[at + 1] as string);
+    }
+    return this.#real;
+  }
+}
+
+class LightRequest {
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+  #headers: LightHeaders | undefined;
+  #abort: AbortController | undefined;
+  #real: Request | undefined;
+  #used = false;
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+  }
+
+  get method(): string {
+    return this.#incoming.method ?? 'GET';
+  }
+
+  get url(): string {
+    const { url = '/', headers } = this.#incoming;
+    // An absolute target names its own authority, which then wins over Host (RFC 9112, 3.2.2).
+    return url.startsWith('/') ? `http://${headers.host ?? 'localhost'}${url}` : url;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new LightHeaders(this.#incoming);
+    return this.#headers as unknown as Headers;
+  }
+
+  /** Aborts when the client goes before it was answered. */
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = new AbortController();
+      const outgoing = this.#outgoing;
+      const gone = () => {
+        if (!outgoing.writableFinished) abort.abort(new DOMException('The client hung up', 'AbortError'));
+      };
+      if (outgoing.destroyed || outgoing.closed) gone();
+      else outgoing.once('close', gone);
+      this.#abort = abort;
+    }
+    return this.#abort.signal;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#used || (this.#real?.bodyUsed ?? false);
+  }
+
+  get real(): Request {
+    if (!this.#real) {
+      const bodyless = this.method === 'GET' || this.method === 'HEAD' || this.#used;
+      this.#real = new Request(this.url, {
+        method: this.method,
+        headers: (this.headers as unknown as LightHeaders).real,
+        signal: this.signal,
+        ...(!bodyless && { body: Readable.toWeb(this.#incoming) as ReadableStream<Uint8Array>, duplex: 'half' }),
+      });
+    }
+    return this.#real;
+  }
+
+  bytes(): Promise<Uint8Array> {
+    if (this.#real) return this.#real.bytes();
+    if (this.#used) return Promise.reject(new TypeError('The body was read already'));
+    this.#used = true;
+    const incoming = this.#incoming;
+    return new Promise((resolve, reject) => {
+      let first: Buffer | undefined;
+      let rest: Buffer[] | undefined;
+      incoming.on('data', (chunk: Buffer) => {
+        if (first === undefined) first = chunk;
+        else if (rest) rest.push(chunk);
+        else rest = [first, chunk];
+      });
+      incoming.on('end', () => resolve(rest ? Buffer.concat(rest) : (first ?? Buffer.alloc(0))));
+      incoming.on('error', reject);
+      incoming.on('close', () => {
+        if (!incoming.complete) reject(new Error('The body ended before it was complete'));
+      });
+    });
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    const bytes = await this.bytes();
+    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  }
+
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.bytes());
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+}
+
+/** Gives a light class every member of the real one that it does not have itself, by way of its `real`. */
+function complete(light: { prototype: object }, real: { prototype: object }): void {
+  const own = light.prototype;
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(real.prototype))) {
+    if (Object.hasOwn(own, name) || name === 'constructor') continue;
+    const { get, value } = descriptor;
+    if (typeof value === 'function') {
+      Object.defineProperty(own, name, {
+        configurable: true,
+        value(this: { real: object }, ...args: unknown[]) {
+          return value.apply(this.real, args);
+        },
+      });
+    } else if (get) {
+      Object.defineProperty(own, name, {
+        configurable: true,
+        get(this: { real: object }) {
+          return get.call(this.real);
+        },
+      });
+    }
+  }
+  for (const symbol of Object.getOwnPropertySymbols(real.prototype)) {
+    const value = (real.prototype as Record<symbol, unknown>)[symbol];
+    if (typeof value !== 'function') continue;
+    Object.defineProperty(own, symbol, {
+      configurable: true,
+      value(this: { real: object }, ...args: unknown[]) {
+        return value.apply(this.real, args);
+      },
+    });
+  }
+  Object.setPrototypeOf(own, real.prototype);
+}
+
+complete(LightHeaders, Headers);
+complete(LightRequest, Request);
+complete(LightResponse, Response);

@@ -1,0 +1,305 @@
+/**
+ * Everything served, compiled once: checked definitions, validators, JSON Schemas, encoded pages of every list for both
+ * eras. A definition that cannot be served stops the start with a message that names it.
+ */
+
+import { z } from 'zod';
+import { type ParamHeader, paramHeaders } from './param-headers.ts';
+import { META, type Params, isObject, quote } from './protocol.ts';
+import type { CachePolicy, ClientInfo, Complete, Feature, InputSchema, Prompt, Resource, Tool } from './tool.ts';
+import { ProtocolError } from './tool.ts';
+import { type UriTemplate, uriTemplate } from './uri-template.ts';
+
+/** A validator: the value as the handler gets it, or what is wrong in one line. */
+export type Validate = (value: unknown) => { value: unknown } | { wrong: string };
+
+export interface CompiledTool {
+  readonly name: string;
+  readonly handler: Tool['handler'];
+  readonly input: Validate;
+  readonly output: Validate | undefined;
+  readonly headers: readonly ParamHeader[];
+}
+
+export interface CompiledResource {
+  readonly resource: Resource;
+  /** Undefined for a fixed URI. */
+  readonly template: UriTemplate | undefined;
+  readonly cache: Required<CachePolicy>;
+}
+
+export interface CompiledPrompt {
+  readonly prompt: Prompt;
+  readonly args: Validate;
+  readonly names: readonly string[];
+}
+
+/** Pages of one list, as JSON of the whole result, by era. */
+export interface Pages {
+  stateful(cursor: unknown): string;
+  stateless(cursor: unknown): string;
+}
+
+export interface ServerInfo extends ClientInfo {
+  title?: string;
+  description?: string;
+  websiteUrl?: string;
+  icons?: { src: string; mimeType?: string; sizes?: string[]; theme?: 'light' | 'dark' }[];
+}
+
+export interface Registry {
+  readonly info: ServerInfo;
+  readonly instructions: string | undefined;
+  readonly capabilities: Record<string, object>;
+  readonly cache: Required<CachePolicy>;
+  /** What every complete result of 2026-07-28 begins with, up to its own members. */
+  readonly statelessPrefix: string;
+  readonly tools: ReadonlyMap<string, CompiledTool>;
+  readonly prompts: ReadonlyMap<string, CompiledPrompt>;
+  /** Keyed `tools`, `prompts`, `resources`, `resourceTemplates`; absent where nothing of the kind is served. */
+  readonly pages: ReadonlyMap<string, Pages>;
+  /** The resource that a URI names, with its variables. */
+  find(uri: string): { compiled: CompiledResource; variables: Record<string, string> } | undefined;
+  /** What completes an argument. @throws ProtocolError when the reference or the argument is unknown */
+  completer(ref: unknown, argument: string): Complete | undefined;
+}
+
+export interface RegistryOptions {
+  info: ServerInfo;
+  instructions?: string | undefined;
+  features: readonly Feature[];
+  cache?: CachePolicy | undefined;
+  pageSize: number;
+}
+
+const TOOL_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+
+/** @throws TypeError naming the definition that cannot be served, and why */
+export function compile(options: RegistryOptions): Registry {
+  const { info, features, pageSize } = options;
+  const cache = policy(options.cache);
+  const tools = new Map<string, CompiledTool>();
+  const prompts = new Map<string, CompiledPrompt>();
+  const fixed = new Map<string, CompiledResource>();
+  const templates: CompiledResource[] = [];
+  const names = new Set<string>();
+  const lists = { tools: entries(), prompts: entries(), resources: entries(), resourceTemplates: entries() };
+  let completions = false;
+
+  for (const feature of features) {
+    if (!isObject(feature) || !['tool', 'resource', 'prompt'].includes(feature.kind)) {
+      throw new TypeError(`A feature must be made by tool(), resource() or prompt(), got ${quote(feature)}`);
+    }
+    const kind = `${feature.kind} ${JSON.stringify(feature.name)}`;
+    if (names.has(kind)) throw new TypeError(`Cannot register ${kind}: the name is taken`);
+    names.add(kind);
+    try {
+      if (feature.kind === 'tool') addTool(feature);
+      else if (feature.kind === 'prompt') addPrompt(feature);
+      else addResource(feature);
+    } catch (error) {
+      throw new TypeError(`Cannot register ${kind}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  const capabilities: Record<string, object> = { logging: {} };
+  if (tools.size > 0) capabilities.tools = { listChanged: true };
+  if (prompts.size > 0) capabilities.prompts = { listChanged: true };
+  if (fixed.size + templates.length > 0) capabilities.resources = { subscribe: true, listChanged: true };
+  if (completions) capabilities.completions = {};
+
+  const statelessPrefix = `{"resultType":"complete","_meta":${JSON.stringify({ [META.serverInfo]: info })},`;
+  const pages = new Map<string, Pages>();
+  for (const [list, { stateful, stateless }] of Object.entries(lists)) {
+    const capability = list === 'resourceTemplates' ? 'resources' : list;
+    if (!capabilities[capability]) continue;
+    const cached = `${statelessPrefix}"ttlMs":${cache.ttlMs},"cacheScope":"${cache.cacheScope}",`;
+    pages.set(list, {
+      stateful: paginate(list, stateful, pageSize, '{'),
+      stateless: paginate(list, stateless, pageSize, cached),
+    });
+  }
+
+  return {
+    info,
+    instructions: options.instructions,
+    capabilities,
+    cache,
+    statelessPrefix,
+    tools,
+    prompts,
+    pages,
+    find(uri) {
+      const exact = fixed.get(uri);
+      if (exact) return { compiled: exact, variables: {} };
+      for (const compiled of templates) {
+        const variables = compiled.template?.match(uri);
+        if (variables) return { compiled, variables };
+      }
+      return undefined;
+    },
+    completer(ref, argument) {
+      const target = completed(ref);
+      if (!target.names.includes(argument)) {
+        throw new ProtocolError(-32602, `${target.what} has no argument ${quote(argument)}; it has ${target.names.map((name) => `"${name}"`).join(', ') || 'none'}`);
+      }
+      return target.complete?.[argument];
+    },
+  };
+
+  function addTool(tool: Tool): void {
+    const { name, config } = tool;
+    if (!TOOL_NAME.test(name)) throw new Error('a tool name is 1 to 128 of A-Z a-z 0-9 _ . -');
+    if (typeof config.description !== 'string' || config.description === '') throw new Error('it needs a description');
+    const schema = config.inputSchema === undefined ? z.strictObject({}) : asObject(config.inputSchema);
+    const inputSchema = jsonSchema(schema, 'input', 'inputSchema');
+    if (inputSchema.type !== 'object') throw new Error(`its inputSchema must be of type object, is ${quote(inputSchema.type)}`);
+    const output = config.outputSchema === undefined ? undefined : asType(config.outputSchema);
+    const outputSchema = output && jsonSchema(output, 'output', 'outputSchema');
+    tools.set(name, {
+      name,
+      handler: tool.handler,
+      input: validator(schema),
+      output: output && validator(output),
+      headers: paramHeaders(inputSchema),
+    });
+    const { title, description, annotations, icons, _meta } = config;
+    const shown = { name, title, description, inputSchema, annotations, icons, _meta };
+    lists.tools.stateless.push(JSON.stringify({ ...shown, outputSchema }));
+    lists.tools.stateful.push(JSON.stringify({ ...shown, outputSchema: outputSchema?.type === 'object' ? outputSchema : undefined }));
+  }
+
+  function addPrompt(prompt: Prompt): void {
+    const { name, config } = prompt;
+    if (name === '') throw new Error('it needs a name');
+    const schema = config.argsSchema === undefined ? z.object({}) : asObject(config.argsSchema);
+    const fields = Object.entries(schema.shape) as [string, z.ZodType][];
+    const args = fields.map(([field, type]) => {
+      const { description, title } = type.meta() ?? {};
+      return { name: field, title, description, required: !type.safeParse(undefined).success };
+    });
+    prompts.set(name, { prompt, args: validator(schema), names: fields.map(([field]) => field) });
+    checkCompleted(config.complete, fields.map(([field]) => field));
+    const { title, description, icons, _meta } = config;
+    const shown = JSON.stringify({ name, title, description, arguments: args, icons, _meta });
+    lists.prompts.stateful.push(shown);
+    lists.prompts.stateless.push(shown);
+  }
+
+  function addResource(resource: Resource): void {
+    const { name, uri, config } = resource;
+    const { title, description, mimeType, annotations, icons, size, _meta } = config;
+    const shown = { name, title, description, mimeType, annotations, icons, _meta };
+    const template = uri.includes('{') ? uriTemplate(uri) : undefined;
+    const compiled = { resource, template, cache: policy(config.cache) };
+    const list = template ? lists.resourceTemplates : lists.resources;
+    if (template) {
+      if (templates.some((other) => other.resource.uri === uri)) throw new Error(`its template ${quote(uri)} is taken`);
+      checkCompleted(config.complete, template.variables);
+      templates.push(compiled);
+    } else {
+      if (!URL.canParse(uri)) throw new Error(`${quote(uri)} is not a URI`);
+      if (fixed.has(uri)) throw new Error(`its URI ${quote(uri)} is taken`);
+      checkCompleted(config.complete, []);
+      fixed.set(uri, compiled);
+    }
+    const entry = JSON.stringify(template ? { uriTemplate: uri, ...shown } : { uri, ...shown, size });
+    list.stateful.push(entry);
+    list.stateless.push(entry);
+  }
+
+  function checkCompleted(complete: object | undefined, known: readonly string[]): void {
+    for (const name of Object.keys(complete ?? {})) {
+      if (!known.includes(name)) throw new Error(`it completes ${quote(name)}, which is not one of its arguments`);
+      completions = true;
+    }
+  }
+
+  function completed(ref: unknown): { what: string; names: readonly string[]; complete: Record<string, Complete | undefined> | undefined } {
+    if (isObject(ref) && ref.type === 'ref/prompt' && typeof ref.name === 'string') {
+      const found = prompts.get(ref.name);
+      if (!found) throw new ProtocolError(-32602, `Unknown prompt ${quote(ref.name)}`);
+      return { what: `Prompt ${quote(ref.name)}`, names: found.names, complete: found.prompt.config.complete };
+    }
+    if (isObject(ref) && ref.type === 'ref/resource' && typeof ref.uri === 'string') {
+      const uri = ref.uri;
+      const found = templates.find(({ template }) => template?.template === uri) ?? templates.find(({ template }) => template?.match(uri));
+      if (!found) throw new ProtocolError(-32602, `Unknown resource template ${quote(uri)}`);
+      return { what: `Template ${quote(uri)}`, names: found.template?.variables ?? [], complete: found.resource.config.complete };
+    }
+    throw new ProtocolError(-32602, `"ref" must be {type: "ref/prompt", name} or {type: "ref/resource", uri}, got ${quote(ref)}`);
+  }
+}
+
+function entries(): { stateful: string[]; stateless: string[] } {
+  return { stateful: [], stateless: [] };
+}
+
+function policy(given: CachePolicy | undefined): Required<CachePolicy> {
+  return { ttlMs: given?.ttlMs ?? 0, cacheScope: given?.cacheScope ?? 'private' };
+}
+
+/** Pages are encoded once; a cursor is the opaque name of a page. */
+function paginate(list: string, items: readonly string[], size: number, prefix: string): (cursor: unknown) => string {
+  const name = (page: number) => btoa(`${list}:${page}`).replaceAll('=', '');
+  const byCursor = new Map<string, string>();
+  let first = '';
+  const count = Math.max(1, Math.ceil(items.length / size));
+  for (let page = 0; page < count; page++) {
+    const slice = items.slice(page * size, (page + 1) * size).join(',');
+    const next = page + 1 < count ? `,"nextCursor":"${name(page + 1)}"` : '';
+    const text = `${prefix}"${list}":[${slice}]${next}}`;
+    if (page === 0) first = text;
+    else byCursor.set(name(page), text);
+  }
+  return (cursor) => {
+    // Clients in languages without absent strings send an empty one for the first page.
+    if (cursor === undefined || cursor === '') return first;
+    const page = typeof cursor === 'string' ? byCursor.get(cursor) : undefined;
+    if (page === undefined) throw new ProtocolError(-32602, `Invalid cursor ${quote(cursor)}; expected a nextCursor of this list`);
+    return page;
+  };
+}
+
+function asObject(schema: NonNullable<InputSchema>): z.ZodObject {
+  return '_zod' in schema ? (schema as z.ZodObject) : z.object(schema as z.ZodRawShape);
+}
+
+function asType(schema: z.ZodType | z.ZodRawShape): z.ZodType {
+  return '_zod' in schema ? (schema as z.ZodType) : z.object(schema as z.ZodRawShape);
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output', what: string): Record<string, unknown> {
+  try {
+    const { $schema, ...rest } = z.toJSONSchema(schema, {
+      io,
+      override({ jsonSchema: made }) {
+        // Bounds that zod adds to every integer by itself; they double the size of a small tool and say nothing.
+        if (made.minimum === Number.MIN_SAFE_INTEGER) delete made.minimum;
+        if (made.maximum === Number.MAX_SAFE_INTEGER) delete made.maximum;
+      },
+    });
+    // 2020-12 is MCP's default dialect: it is named only where the author named it.
+    return schema.meta()?.$schema === undefined ? rest : { $schema, ...rest };
+  } catch (error) {
+    throw new Error(`its ${what} cannot be expressed as JSON Schema: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function validator(schema: z.ZodType): Validate {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    return parsed.success ? { value: parsed.data } : { wrong: issues(parsed.error.issues, value) };
+  };
+}
+
+function issues(found: readonly z.core.$ZodIssue[], root: unknown): string {
+  return found
+    .slice(0, 5)
+    .map((issue) => {
+      let value: unknown = root;
+      for (const key of issue.path) value = isObject(value) || Array.isArray(value) ? (value as Params)[String(key)] : undefined;
+      return `${issue.path.length > 0 ? `"${issue.path.join('.')}": ` : ''}${issue.message}, got ${quote(value)}`;
+    })
+    .join('; ');
+}

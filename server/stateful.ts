@@ -1,0 +1,520 @@
+/**
+ * Revisions up to 2025-11-25: the handshake, sessions, POST, GET and DELETE, streams that can be resumed, and questions
+ * to the client as JSON-RPC requests on the stream of the call.
+ */
+
+import { Call, type Core, LEVELS, type Method } from './call.ts';
+import type { LogLevel } from './content.ts';
+import { Exchange, type ExchangeHost } from './exchange.ts';
+import { missing } from './capabilities.ts';
+import {
+  ASSUMED_REVISION,
+  CODE,
+  type Message,
+  type Platform,
+  type RequestId,
+  SECURITY_HEADERS,
+  SSE_INIT,
+  STATEFUL_REVISIONS,
+  accepted,
+  acceptsOf,
+  errorText,
+  isObject,
+  isRequestId,
+  isStatelessRevision,
+  jsonAnswer,
+  judge,
+  META,
+  notificationText,
+  quote,
+  readableId,
+  refuse,
+  resultText,
+} from './protocol.ts';
+import type { Session, Sessions } from './session.ts';
+import { EventStream } from './sse.ts';
+import { watches } from './subscriptions.ts';
+import type { SessionState, SessionStates } from './state.ts';
+import {
+  type Answers,
+  type ClientCapabilities,
+  MissingCapability,
+  type Notify,
+  type Principal,
+  ProtocolError,
+  type Question,
+  type Questions,
+  ToolError,
+} from './tool.ts';
+
+export interface Stateful {
+  /** POST of a parsed body. */
+  answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response>;
+  /** GET: opens the session's stream, or resumes one. */
+  open(request: Request, platform: Platform, principal: Principal | undefined): Promise<Response>;
+  /** DELETE: ends the session. */
+  end(request: Request, principal: Principal | undefined): Promise<Response>;
+  readonly notify: Notify;
+}
+
+const FIRST_BYTE = ':\n\n';
+/** An event id of ours: a stream id and a sequence number. */
+const EVENT_ID = /^([a-z0-9]{11,40})-(\d{1,15})$/;
+/** Where priming events and closing before the end began (SEP-1699). */
+const POLLING = '2025-11-25';
+
+export function stateful(core: Core, sessions: Sessions, states: SessionStates, shared: ReadonlyMap<string, Method>): Stateful {
+  const { registry, config, counts } = core;
+  const methods = new Map<string, Method>(shared);
+  methods.set('ping', () => ({}));
+  methods.set('logging/setLevel', ({ level }, call) => {
+    if (!LEVELS.includes(level as LogLevel)) throw new ProtocolError(CODE.invalidParams, `"level" must be one of ${LEVELS.join(', ')}, got ${quote(level)}`);
+    const state = stateOf(call);
+    if (state) state.level = level as LogLevel;
+    return {};
+  });
+  if (registry.capabilities.resources) {
+    methods.set('resources/subscribe', ({ uri }, call) => {
+      if (typeof uri !== 'string' || !URL.canParse(uri)) throw new ProtocolError(CODE.invalidParams, `"uri" must be a URI, got ${quote(uri)}`);
+      if (!registry.find(uri)) throw new ProtocolError(CODE.resourceNotFound, `Resource ${quote(uri)} does not exist`, { uri });
+      const state = stateOf(call);
+      if (state && !state.subscriptions.has(uri) && state.subscriptions.size >= config.MCP_MAX_SUBSCRIPTIONS) {
+        throw new ProtocolError(CODE.invalidParams, `A session may watch at most ${config.MCP_MAX_SUBSCRIPTIONS} resources`);
+      }
+      state?.subscriptions.add(uri);
+      return {};
+    });
+    methods.set('resources/unsubscribe', ({ uri }, call) => {
+      if (typeof uri !== 'string') throw new ProtocolError(CODE.invalidParams, `"uri" must be a URI, got ${quote(uri)}`);
+      const state = (call as StatefulCall).state;
+      state?.subscriptions.delete(uri);
+      if (state) states.tidy(state);
+      return {};
+    });
+  }
+
+  /** State for what a request wants kept. Without sessions nothing is kept, and the request is merely answered. */
+  function stateOf(call: Call): SessionState | undefined {
+    const session = (call as StatefulCall).sealed;
+    if (!session) return undefined;
+    const state = states.make(session);
+    if (!state) throw new ProtocolError(CODE.internal, `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`);
+    return state;
+  }
+
+  class StatefulCall extends Call {
+    readonly era = 'stateful';
+    /** Undefined when sessions are off. */
+    readonly sealed: Session | undefined;
+
+    constructor(http: Request, platform: Platform, message: Message, revision: string, principal: Principal | undefined, session: Session | undefined, exchange?: Exchange) {
+      super(core, http, platform, message, revision, principal, exchange);
+      this.sealed = session;
+    }
+
+    get state(): SessionState | undefined {
+      return this.sealed && states.find(this.sealed);
+    }
+
+    get session() {
+      return this.sealed && { key: this.sealed.key };
+    }
+
+    get client() {
+      return { info: this.sealed?.client, capabilities: this.sealed?.capabilities ?? NO_CAPABILITIES };
+    }
+
+    get logLevel(): LogLevel | undefined {
+      return this.state?.level ?? 'info';
+    }
+
+    protected get host(): ExchangeHost {
+      return hostOf([this]);
+    }
+
+    protected makeExchange(): Exchange {
+      return new Exchange(this.host, this.platform, acceptsOf(this.http.headers.get('accept')));
+    }
+
+    complete(body: string): string {
+      return body;
+    }
+
+    encode(outcome: object): string {
+      return JSON.stringify(outcome);
+    }
+
+    protected failure(error: unknown): { text: string; status: number } {
+      if (error instanceof MissingCapability && this.method === 'tools/call') {
+        const result = { content: [{ type: 'text', text: error.message }], isError: true };
+        return { text: resultText(this.id, JSON.stringify(result)), status: 200 };
+      }
+      if (error instanceof MissingCapability) return this.errorAnswer({ code: CODE.invalidParams, message: error.message });
+      return this.errorAnswer(this.errorOf(error, CODE.resourceNotFound));
+    }
+
+    protected closeConnection(retry_ms = config.MCP_RETRY): void {
+      if (this.done || !this.sealed || this.revision < POLLING || !this.exchange.upgrade()) return;
+      this.exchange.stream?.hangUp(retry_ms);
+    }
+
+    async keep<T>(_key: string, make: () => T | Promise<T>): Promise<T> {
+      return make();
+    }
+
+    async put<Q extends Questions>(questions: Q): Promise<Answers<Q>> {
+      const answers: Record<string, unknown> = {};
+      const asked: [string, Question<unknown>][] = [];
+      const lacking: ClientCapabilities = {};
+      for (const [key, question] of Object.entries(questions)) {
+        const lack = missing(question.needs, this.client.capabilities);
+        if (!lack) asked.push([key, question]);
+        else if (question.optional) answers[key] = undefined;
+        else Object.assign(lacking, lack);
+      }
+      if (Object.keys(lacking).length > 0) throw new MissingCapability(lacking);
+      await Promise.all(
+        asked.map(async ([key, question]) => {
+          const result = await this.#request(question);
+          try {
+            answers[key] = question.read(result);
+          } catch (error) {
+            throw new ToolError(`The client's answer to ${quote(key)} does not fit: ${error instanceof Error ? error.message : String(error)}`);
+          }
+        }),
+      );
+      return answers as Answers<Q>;
+    }
+
+    /** Sends a request on the stream of this call and waits for the POST that answers it. */
+    #request(question: Question<unknown>): Promise<unknown> {
+      if (this.done) return Promise.reject(new ToolError('The call is over'));
+      const state = this.sealed && states.make(this.sealed);
+      if (!state || !this.exchange.upgrade()) {
+        return Promise.reject(new ToolError(`Cannot send ${question.method}: this request is not answered by an event stream`));
+      }
+      if (state.pending.size >= config.MCP_MAX_PENDING) {
+        return Promise.reject(new ToolError(`Cannot send ${question.method}: ${config.MCP_MAX_PENDING} questions are open already`));
+      }
+      const id = states.uniqueId();
+      const { signal } = this;
+      return new Promise((resolve, reject) => {
+        const over = (reason: unknown) => {
+          finish();
+          void this.emit(notificationText('notifications/cancelled', { requestId: id, reason: reason instanceof Error ? reason.message : String(reason) }));
+          reject(reason);
+        };
+        const aborted = () => over(signal.reason);
+        const stop = core.clock.after(config.MCP_REQUEST_TIMEOUT, () =>
+          over(new ToolError(`The client did not answer ${question.method} within ${config.MCP_REQUEST_TIMEOUT} ms`)),
+        );
+        const finish = () => {
+          stop();
+          signal.removeEventListener('abort', aborted);
+          state.pending.delete(id);
+          states.tidy(state);
+        };
+        state.pending.set(id, {
+          settle(result, error) {
+            finish();
+            if (error === undefined) resolve(result);
+            else reject(error);
+          },
+        });
+        if (signal.aborted) return aborted();
+        signal.addEventListener('abort', aborted, { once: true });
+        void this.emit(JSON.stringify({ jsonrpc: '2.0', id, method: question.method, params: paramsOf(question, this.revision) }));
+      });
+    }
+  }
+
+  /** Of a POST's exchange: its stream is the session's, its calls are found there by id. */
+  function hostOf(calls: readonly StatefulCall[]): ExchangeHost {
+    const session = calls[0]?.sealed;
+    return {
+      stream() {
+        if (!session) {
+          if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
+          return { stream: new EventStream({ limits: core.limits, counts, heartbeat: core.heartbeat }), opening: FIRST_BYTE };
+        }
+        const stream = states.postStream(session);
+        if (!stream) return undefined;
+        if (session.revision >= POLLING) stream.write('');
+        return { stream, opening: FIRST_BYTE };
+      },
+      lingers() {
+        core.calls += calls.length;
+        const state = session && states.make(session);
+        if (state) for (const call of calls) if (!call.done) state.calls.set(call.id, call);
+      },
+      finished(exchange) {
+        if (exchange.lingering) core.calls -= calls.length;
+        const state = session && states.find(session);
+        if (!state) return;
+        for (const call of calls) if (state.calls.get(call.id) === call) state.calls.delete(call.id);
+        if (exchange.stream) states.retain(state, exchange.stream);
+        else states.tidy(state);
+      },
+    };
+  }
+
+  // ---- POST ----
+
+  function answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response> {
+    const batch = Array.isArray(body);
+    if (!batch) {
+      const wrong = judge(body);
+      if (wrong) return refuse(400, CODE.invalidRequest, wrong, { id: readableId(body) });
+    }
+    const accepts = acceptsOf(request.headers.get('accept'));
+    if (!accepts.json && !accepts.sse) {
+      return refuse(406, CODE.invalidRequest, `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`, {
+        id: readableId(body),
+      });
+    }
+    const id = request.headers.get('mcp-session-id');
+    if (!batch && (body as unknown as Message).method === 'initialize') return initialize(body as unknown as Message, id, platform, principal);
+
+    const version = request.headers.get('mcp-protocol-version');
+    if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version, readableId(body));
+    if (config.MCP_STATELESS) {
+      return serve(body as unknown as Message | unknown[], request, platform, principal, undefined, version ?? ASSUMED_REVISION);
+    }
+    if (id === null) {
+      return refuse(400, CODE.invalidRequest, 'Mcp-Session-Id is missing; send initialize first and repeat the id it answers with', { id: readableId(body) });
+    }
+    const opened = sessions.open(id, principal);
+    const go = (session: Session | undefined) =>
+      contradiction(session, version, readableId(body)) ??
+      serve(body as unknown as Message | unknown[], request, platform, principal, session, (session as Session).revision);
+    return opened instanceof Promise ? opened.then(go) : go(opened);
+  }
+
+  function unsupported(version: string, id?: RequestId): Response {
+    return refuse(400, CODE.invalidRequest, `MCP-Protocol-Version ${quote(version)} is not supported; expected one of ${STATEFUL_REVISIONS.join(', ')}`, { id });
+  }
+
+  /** What is wrong with the session of a request, if anything. */
+  function contradiction(session: Session | undefined, version: string | null, id?: RequestId): Response | undefined {
+    if (!session) return refuse(404, CODE.invalidRequest, 'Session not found; send initialize to begin a new one', { id });
+    if (version !== null && version !== session.revision) {
+      return refuse(400, CODE.invalidRequest, `MCP-Protocol-Version ${quote(version)} is not the ${session.revision} that this session negotiated`, { id });
+    }
+    return undefined;
+  }
+
+  function serve(
+    body: Message | unknown[],
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+    session: Session | undefined,
+    revision: string,
+  ): Response | Promise<Response> {
+    if (Array.isArray(body)) return serveBatch(body, request, platform, principal, session, revision);
+    if (body.method === undefined) {
+      take(body, session);
+      return accepted();
+    }
+    if (body.id === undefined) {
+      hear(body, session);
+      return accepted();
+    }
+    const refusal = busy(body, session);
+    if (refusal) return refusal;
+    const method = methods.get(body.method);
+    if (!method) return jsonAnswer(platform, errorText(body.id, CODE.methodNotFound, `Method ${quote(body.method)} is not supported`));
+    return new StatefulCall(request, platform, body, revision, principal, session).run(method);
+  }
+
+  function busy(message: Message, session: Session | undefined): Response | undefined {
+    if (core.calls >= config.MCP_MAX_CALLS) {
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, { id: message.id, headers: { 'retry-after': '1' } });
+    }
+    if (session && message.id !== undefined && states.find(session)?.calls.has(message.id)) {
+      return refuse(400, CODE.invalidRequest, `The id ${quote(message.id)} belongs to a request that is still in progress`, { id: message.id });
+    }
+    return undefined;
+  }
+
+  /** Batches, of 2025-03-26 alone (basic/index, Batching). */
+  function serveBatch(
+    items: unknown[],
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+    session: Session | undefined,
+    revision: string,
+  ): Response | Promise<Response> {
+    if (revision !== '2025-03-26') return refuse(400, CODE.invalidRequest, `Revision ${revision} has no batches; send one message per request`);
+    if (items.length === 0 || items.length > config.MCP_MAX_BATCH) {
+      return refuse(400, CODE.invalidRequest, `A batch must have 1 to ${config.MCP_MAX_BATCH} messages, got ${items.length}`);
+    }
+    const errors: string[] = [];
+    const requests: [Message, Method][] = [];
+    for (const item of items) {
+      const wrong = judge(item);
+      const message = item as Message;
+      if (wrong) errors.push(errorText(readableId(item), CODE.invalidRequest, wrong));
+      else if (isObject(message.params?._meta) && message.params._meta[META.protocolVersion] !== undefined) {
+        return refuse(400, CODE.invalidRequest, 'Revision 2026-07-28 has no batches; send one message per request');
+      } else if (message.method === undefined) take(message, session);
+      else if (message.id === undefined) hear(message, session);
+      else if (message.method === 'initialize') errors.push(errorText(message.id, CODE.invalidRequest, 'initialize must not be part of a batch'));
+      else {
+        const method = methods.get(message.method);
+        if (method) requests.push([message, method]);
+        else errors.push(errorText(message.id, CODE.methodNotFound, `Method ${quote(message.method)} is not supported`));
+      }
+    }
+    if (requests.length === 0 && errors.length === 0) return accepted();
+    const calls: StatefulCall[] = [];
+    const exchange = new Exchange(hostOf(calls), platform, acceptsOf(request.headers.get('accept')), requests.length + errors.length, true);
+    for (const [message] of requests) calls.push(new StatefulCall(request, platform, message, revision, principal, session, exchange));
+    for (const text of errors) exchange.answer(text);
+    for (const [index, [, method]] of requests.entries()) calls[index]?.run(method);
+    return exchange.response;
+  }
+
+  async function initialize(message: Message, sessionId: string | null, platform: Platform, principal: Principal | undefined): Promise<Response> {
+    const id = message.id;
+    if (id === undefined) return refuse(400, CODE.invalidRequest, 'initialize is a request and needs an "id"');
+    if (sessionId !== null && !config.MCP_STATELESS) {
+      return (await sessions.open(sessionId, principal))
+        ? refuse(400, CODE.invalidRequest, 'This session is initialized already', { id })
+        : refuse(404, CODE.invalidRequest, 'Session not found; send initialize without Mcp-Session-Id', { id });
+    }
+    const { protocolVersion, capabilities, clientInfo } = message.params ?? {};
+    const wrong =
+      typeof protocolVersion !== 'string'
+        ? `"protocolVersion" must be a string, got ${quote(protocolVersion)}`
+        : !isObject(capabilities)
+          ? `"capabilities" must be an object, got ${quote(capabilities)}`
+          : !isObject(clientInfo) || typeof clientInfo.name !== 'string' || typeof clientInfo.version !== 'string'
+            ? `"clientInfo" must be {name, version} of strings, got ${quote(clientInfo)}`
+            : undefined;
+    if (wrong) return jsonAnswer(platform, errorText(id, CODE.invalidParams, wrong));
+    const revision = STATEFUL_REVISIONS.includes(protocolVersion as string) ? (protocolVersion as string) : (STATEFUL_REVISIONS[0] as string);
+    const { info, instructions } = registry;
+    const result = { protocolVersion: revision, capabilities: registry.capabilities, serverInfo: info, instructions };
+    const response = jsonAnswer(platform, resultText(id, JSON.stringify(result)));
+    if (!config.MCP_STATELESS) {
+      const { name, version } = clientInfo as { name: string; version: string };
+      const minted = await sessions.mint(revision, { name, version }, capabilities as ClientCapabilities, principal);
+      response.headers.set('mcp-session-id', minted.id);
+    }
+    return response;
+  }
+
+  /** A notification of the client; what it names may be over already, so nothing here is an error. */
+  function hear(message: Message, session: Session | undefined): void {
+    if (message.method !== 'notifications/cancelled' || !session) return;
+    const { requestId, reason } = message.params ?? {};
+    if (!isRequestId(requestId)) return;
+    core.settle.turn();
+    states.find(session)?.calls.get(requestId)?.cancel(typeof reason === 'string' ? reason : 'The client cancelled the request');
+  }
+
+  /** A response of the client; late, repeated and unknown ones are dropped. */
+  function take(message: Message, session: Session | undefined): void {
+    const pending = session && typeof message.id === 'string' ? states.find(session)?.pending.get(message.id) : undefined;
+    if (!pending) return;
+    if (message.error === undefined) return pending.settle(message.result, undefined);
+    const { code, message: text } = isObject(message.error) ? message.error : {};
+    pending.settle(undefined, new ToolError(`The client refused: ${typeof text === 'string' ? text : 'no reason given'} (${quote(code)})`));
+  }
+
+  // ---- GET and DELETE ----
+
+  /** The session of a GET or DELETE, or why it is refused. */
+  async function sessionOf(request: Request, principal: Principal | undefined): Promise<Session | Response> {
+    const version = request.headers.get('mcp-protocol-version');
+    if (config.MCP_STATELESS || isStatelessRevision(version)) {
+      const why = config.MCP_STATELESS ? 'this server keeps no sessions' : `revision ${version} has no sessions`;
+      return refuse(405, CODE.invalidRequest, `${request.method} is not allowed: ${why}`, { headers: { allow: 'POST' } });
+    }
+    if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version);
+    const id = request.headers.get('mcp-session-id');
+    if (id === null) return refuse(400, CODE.invalidRequest, 'Mcp-Session-Id is missing');
+    const session = await sessions.open(id, principal);
+    return contradiction(session, version) ?? (session as Session);
+  }
+
+  async function open(request: Request, platform: Platform, principal: Principal | undefined): Promise<Response> {
+    const session = await sessionOf(request, principal);
+    if (session instanceof Response) return session;
+    const accept = request.headers.get('accept');
+    if (!acceptsOf(accept).sse) return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`);
+
+    const last = request.headers.get('last-event-id');
+    const named = last === null || last === '' ? undefined : EVENT_ID.exec(last);
+    if (named === null) return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} is no event id of this server`);
+    const known = states.find(session);
+    const resumed = named && known ? states.streamOf(known, named[1] ?? '') : undefined;
+    const after = Number(named?.[2]);
+    if (resumed && after >= resumed.next) return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} names an event that was never sent`);
+
+    const replaced = resumed ?? known?.standalone?.stream;
+    if (counts.open >= config.MCP_MAX_CONNECTIONS && !replaced?.connected) {
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, { headers: { 'retry-after': '5' } });
+    }
+    const state = states.make(session);
+    if (!state) {
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`, { headers: { 'retry-after': '5' } });
+    }
+    const MadeResponse = platform.Response ?? Response;
+    if (resumed) return new MadeResponse(resumed.connect(after, FIRST_BYTE, config.MCP_RETRY), SSE_INIT);
+
+    // A stream that is kept no longer cannot be replayed; what comes from now on can be heard.
+    const stream = states.standalone(state);
+    if (session.revision >= POLLING) stream.write('');
+    state.waiting.clear();
+    return new MadeResponse(stream.connect(undefined, FIRST_BYTE, config.MCP_RETRY), SSE_INIT);
+  }
+
+  async function end(request: Request, principal: Principal | undefined): Promise<Response> {
+    const session = await sessionOf(request, principal);
+    if (session instanceof Response) return session;
+    await states.end(session);
+    return new Response(null, { status: 204, headers: SECURITY_HEADERS });
+  }
+
+  // ---- notifications from anywhere ----
+
+  /** To the one stream of each session that may hear it; told once while nobody listens. */
+  function tell(method: string, params: object | undefined, hears: (state: SessionState) => boolean): void {
+    const text = notificationText(method, params);
+    for (const state of states.values()) {
+      if (!hears(state)) continue;
+      const stream = states.standalone(state);
+      if (!stream.connected) {
+        if (state.waiting.has(text)) continue;
+        state.waiting.add(text);
+      }
+      stream.write(text);
+    }
+  }
+  const listening = (state: SessionState) => state.standalone !== undefined || state.subscriptions.size > 0;
+
+  return {
+    answer,
+    open,
+    end,
+    notify: {
+      toolsChanged: () => tell('notifications/tools/list_changed', undefined, listening),
+      promptsChanged: () => tell('notifications/prompts/list_changed', undefined, listening),
+      resourcesChanged: () => tell('notifications/resources/list_changed', undefined, listening),
+      resourceUpdated: (uri) => tell('notifications/resources/updated', { uri }, (state) => watches(state.subscriptions, uri)),
+    },
+  };
+}
+
+const NO_CAPABILITIES: ClientCapabilities = Object.freeze({});
+
+function paramsOf(question: Question<unknown>, revision: string): object {
+  if (question.method !== 'elicitation/create') return question.params;
+  if (question.params.mode === 'url') return { ...question.params, elicitationId: crypto.randomUUID() };
+  if (revision >= POLLING) return question.params;
+  const { mode: _mode, ...params } = question.params;
+  return params;
+}

@@ -1,0 +1,455 @@
+/**
+ * Revision 2026-07-28: every request stands for itself. Its metadata is checked in one ladder, questions to the client end
+ * the call as `input_required`, changes are heard on `subscriptions/listen`, hanging up cancels.
+ */
+
+import { Call, type Core, LEVELS, type Method, type Outcome } from './call.ts';
+import { missing } from './capabilities.ts';
+import type { LogLevel } from './content.ts';
+import { Exchange, type ExchangeHost } from './exchange.ts';
+import { headerText, paramMismatch } from './param-headers.ts';
+import {
+  CODE,
+  META,
+  type Message,
+  type Params,
+  type Platform,
+  type RequestId,
+  SSE_INIT,
+  STATELESS_REVISIONS,
+  accepted,
+  acceptsOf,
+  isObject,
+  judge,
+  notificationText,
+  quote,
+  readableId,
+  refuse,
+  resultText,
+  statusOf,
+} from './protocol.ts';
+import { type Seal, digest } from './seal.ts';
+import { EventStream } from './sse.ts';
+import { watches } from './subscriptions.ts';
+import {
+  type Answers,
+  type ClientCapabilities,
+  type ClientInfo,
+  MissingCapability,
+  type Notify,
+  type Principal,
+  type Question,
+  type Questions,
+} from './tool.ts';
+
+export interface Stateless {
+  /** POST of a parsed body. */
+  answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response>;
+  readonly notify: Notify;
+  /** Listen streams open now. */
+  readonly listening: number;
+  /** Ends every listen stream with its result (Graceful Closure). */
+  close(): void;
+}
+
+/** Which member of `params` the header `Mcp-Name` repeats. */
+const NAMED = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+]);
+/** The methods that may answer `input_required`. */
+const MAY_ASK = new Set(NAMED.keys());
+const FIRST_BYTE = ':\n\n';
+
+/** What travels, sealed, with the client's retry. */
+interface RequestState {
+  /** Answers by round: one record for each `ask` that is over. */
+  rounds: Record<string, unknown>[];
+  /** Answers of the round that is not: some of its questions are open. */
+  open: Record<string, unknown>;
+  kept: Record<string, unknown>;
+  /** When it ends, ms since the epoch. */
+  expires: number;
+}
+
+interface Listener {
+  readonly id: RequestId;
+  readonly stream: EventStream;
+  readonly tools: boolean;
+  readonly prompts: boolean;
+  readonly resources: boolean;
+  readonly uris: ReadonlySet<string>;
+}
+
+/** Thrown by `ask` to end the handler: the client must be asked first. */
+class InputRequired extends Error {
+  override name = 'InputRequired';
+  readonly inputRequests: Record<string, { method: string; params: object }>;
+  constructor(inputRequests: Record<string, { method: string; params: object }>) {
+    super('The call ends here: the client must answer first. Let this error pass.');
+    this.inputRequests = inputRequests;
+  }
+}
+
+export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Method>): Stateless {
+  const { registry, config, counts } = core;
+  const listeners = new Set<Listener>();
+  const serverInfo = { [META.serverInfo]: registry.info };
+  const methods = new Map<string, Method>(shared);
+  const discovered = JSON.stringify({
+    supportedVersions: STATELESS_REVISIONS,
+    capabilities: registry.capabilities,
+    instructions: registry.instructions,
+    ...registry.cache,
+  });
+  methods.set('server/discover', (_params, call) => call.complete(discovered));
+  const listens = ['tools', 'prompts', 'resources'].some((name) => registry.capabilities[name]);
+
+  class StatelessCall extends Call {
+    readonly era = 'stateless';
+    readonly session = undefined;
+    readonly client: { info: ClientInfo | undefined; capabilities: ClientCapabilities };
+    readonly logLevel: LogLevel | undefined;
+    /** What came with the retry; undefined on a first try. */
+    #state: RequestState | undefined;
+    #digest: string | undefined;
+    #round = 0;
+    /** The input responses of this request were not used yet. */
+    #fresh = true;
+    #asked: InputRequired | undefined;
+
+    constructor(http: Request, platform: Platform, message: Message, principal: Principal | undefined, revision: string) {
+      super(core, http, platform, message, revision, principal);
+      const meta = message.params?._meta ?? {};
+      this.client = { info: clientInfo(meta[META.clientInfo]), capabilities: meta[META.clientCapabilities] as ClientCapabilities };
+      this.logLevel = meta[META.logLevel] as LogLevel | undefined;
+    }
+
+    protected get host(): ExchangeHost {
+      return {
+        stream: () => {
+          if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
+          const gone = () => this.abandon('The client hung up');
+          const stream = new EventStream({
+            limits: core.limits,
+            counts,
+            heartbeat: core.heartbeat,
+            onHangup: gone,
+            // Nothing can be resumed here: what does not fit is lost, and so is the call.
+            onOverflow: () => {
+              this.abandon('The client reads too slowly');
+              stream.discard();
+            },
+          });
+          return { stream, opening: FIRST_BYTE };
+        },
+        lingers: (exchange) => {
+          core.calls++;
+          // Before the answer is a stream only this signal tells that the client hung up. It is dear on Deno, so it is
+          // touched only for calls that last.
+          this.http.signal.addEventListener('abort', () => {
+            if (exchange.open) this.abandon('The client hung up');
+          });
+        },
+        finished: (exchange) => {
+          if (exchange.lingering) core.calls--;
+        },
+      };
+    }
+
+    protected makeExchange(): Exchange {
+      return new Exchange(this.host, this.platform, acceptsOf(this.http.headers.get('accept')));
+    }
+
+    complete(body: string): string {
+      return registry.statelessPrefix + body.slice(1);
+    }
+
+    encode(outcome: object): string {
+      const { _meta, resultType = 'complete', ...rest } = outcome as Params;
+      if (_meta === undefined && resultType === 'complete') {
+        const body = JSON.stringify(rest);
+        return body === '{}' ? `${registry.statelessPrefix.slice(0, -1)}}` : this.complete(body);
+      }
+      return JSON.stringify({ resultType, ...rest, _meta: { ...(isObject(_meta) && _meta), ...serverInfo } });
+    }
+
+    protected failure(error: unknown): { text: string; status: number } {
+      if (error instanceof MissingCapability) {
+        const { message, required } = error;
+        return this.errorAnswer({ code: CODE.missingCapability, message, data: { requiredCapabilities: required } }, 400);
+      }
+      const told = this.errorOf(error, CODE.invalidParams);
+      return this.errorAnswer(told, statusOf(told.code));
+    }
+
+    /** Streams of this revision cannot be resumed, so there is nothing to close and come back to. */
+    protected closeConnection(): void {}
+
+    protected override override(): Promise<Outcome> | undefined {
+      const asked = this.#asked;
+      this.#asked = undefined;
+      return asked && this.#inputRequired(asked);
+    }
+
+    /** Opens the request state of a retry. @returns why it is refused, if it is */
+    async resume(): Promise<string | undefined> {
+      const { requestState } = this.params;
+      if (requestState === undefined) return undefined;
+      if (typeof requestState !== 'string' || requestState.length > config.MCP_MAX_STATE) {
+        return `"requestState" must be a string of at most ${config.MCP_MAX_STATE} characters, as it was given`;
+      }
+      const state = (await seal.open(requestState, await this.#context())) as RequestState | undefined;
+      if (!state) return '"requestState" was not given for this request, or was changed; repeat the call without it';
+      if (state.expires < core.clock.now()) return '"requestState" has expired; repeat the call without it';
+      this.#state = state;
+      return undefined;
+    }
+
+    async put<Q extends Questions>(questions: Q): Promise<Answers<Q>> {
+      const round = this.#round++;
+      this.#state ??= { rounds: [], open: {}, kept: {}, expires: 0 };
+      const { rounds } = this.#state;
+      const { inputResponses } = this.params;
+      const given = rounds[round] ?? { ...this.#state.open, ...(isObject(inputResponses) && this.#fresh && inputResponses) };
+      const raw: Record<string, unknown> = {};
+      const answers: Record<string, unknown> = {};
+      const open: Record<string, Question<unknown>> = {};
+      const lacking: ClientCapabilities = {};
+      for (const [key, question] of Object.entries(questions)) {
+        const result = Object.hasOwn(given, key) ? given[key] : undefined;
+        if (result !== undefined) {
+          try {
+            answers[key] = question.read(result);
+            raw[key] = result;
+            continue;
+          } catch {
+            // An answer that does not fit is no answer: the client is asked again (mrtr, Error Handling).
+          }
+        }
+        const lack = missing(question.needs, this.client.capabilities);
+        if (!lack) open[key] = question;
+        else if (question.optional) answers[key] = undefined;
+        else Object.assign(lacking, lack);
+      }
+      if (Object.keys(lacking).length > 0) throw new MissingCapability(lacking);
+      if (Object.keys(open).length > 0) {
+        const inputRequests: Record<string, { method: string; params: object }> = {};
+        for (const [key, { method, params }] of Object.entries(open)) inputRequests[key] = { method, params };
+        this.#state.open = raw;
+        this.#asked = new InputRequired(inputRequests);
+        throw this.#asked;
+      }
+      if (rounds.length === round) {
+        rounds.push(raw);
+        this.#state.open = {};
+        // The responses of this request belong to one round, and that is over.
+        this.#fresh = false;
+      }
+      return answers as Answers<Q>;
+    }
+
+    async keep<T>(key: string, make: () => T | Promise<T>): Promise<T> {
+      this.#state ??= { rounds: [], open: {}, kept: {}, expires: 0 };
+      const { kept } = this.#state;
+      if (!Object.hasOwn(kept, key)) {
+        const made = await make();
+        Object.defineProperty(kept, key, { value: made === undefined ? null : made, enumerable: true, configurable: true, writable: true });
+      }
+      return kept[key] as T;
+    }
+
+    async #inputRequired({ inputRequests }: InputRequired): Promise<Outcome> {
+      const state: RequestState = { rounds: [], open: {}, kept: {}, ...this.#state, expires: core.clock.now() + config.MCP_STATE_TTL * 1000 };
+      const requestState = await seal.close(state, await this.#context());
+      if (requestState.length > config.MCP_MAX_STATE) {
+        throw new Error(`The state of this call takes ${requestState.length} characters, and MCP_MAX_STATE is ${config.MCP_MAX_STATE}`);
+      }
+      return { resultType: 'input_required', inputRequests, requestState };
+    }
+
+    /** What a state is bound to: who calls, and what is called with which arguments. */
+    async #context(): Promise<string> {
+      this.#digest ??= await digest(
+        canonical([this.principal?.subject ?? null, this.method, this.params.name ?? this.params.uri, this.params.arguments ?? {}]),
+      );
+      return this.#digest;
+    }
+  }
+
+  // ---- POST ----
+
+  function answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response> {
+    const wrong = judge(body);
+    if (wrong) return refuse(400, CODE.invalidRequest, wrong, { id: readableId(body) });
+    const message = body as Message;
+    const { id, method } = message;
+    if (method === undefined) return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28', { id });
+    // The core defines no notification from client to server over HTTP; whatever it says is heard and dropped.
+    if (id === undefined) return accepted();
+    const accepts = acceptsOf(request.headers.get('accept'));
+    if (!accepts.json && !accepts.sse) {
+      return refuse(406, CODE.invalidRequest, `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`, { id });
+    }
+    if (!accepts.sse && method === 'subscriptions/listen') {
+      return refuse(406, CODE.invalidRequest, 'Accept must allow text/event-stream', { id });
+    }
+    const run = methods.get(method);
+    const refusal = ladder(message, id, request.headers, run !== undefined || (listens && method === 'subscriptions/listen'));
+    if (refusal) return refusal;
+    if (!run) return listen(message, id, platform);
+    if (core.calls >= config.MCP_MAX_CALLS) {
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, { id, headers: { 'retry-after': '1' } });
+    }
+    const revision = message.params?._meta?.[META.protocolVersion] as string;
+    const call = new StatelessCall(request, platform, message, principal, revision);
+    if (message.params?.requestState === undefined || !MAY_ASK.has(method)) return call.run(run);
+    return call.resume().then((why) => (why ? refuse(200, CODE.invalidParams, why, { id }) : call.run(run)));
+  }
+
+  /** The checks before a request is served, in the order in which they win (protocol.md, section 1). */
+  function ladder(message: Message, id: RequestId, headers: Headers, known: boolean): Response | undefined {
+    const method = message.method as string;
+    const meta = message.params?._meta;
+    const claimed = meta?.[META.protocolVersion];
+    if (typeof claimed !== 'string') return invalid(id, `params._meta needs "${META.protocolVersion}" as a string, got ${quote(claimed)}`);
+    const capabilities = meta?.[META.clientCapabilities];
+    if (!isObject(capabilities)) return invalid(id, `params._meta needs "${META.clientCapabilities}" as an object, got ${quote(capabilities)}`);
+
+    const version = headers.get('mcp-protocol-version');
+    if (version !== claimed) {
+      return mismatch(id, `Header MCP-Protocol-Version is ${quote(version ?? undefined)}, but params._meta claims ${quote(claimed)}`);
+    }
+    if (!STATELESS_REVISIONS.includes(claimed)) {
+      const data = { supported: STATELESS_REVISIONS, requested: claimed };
+      return refuse(400, CODE.unsupportedVersion, `Protocol version ${quote(claimed)} is not supported; expected one of ${STATELESS_REVISIONS.join(', ')}`, { id, data });
+    }
+    const named = headers.get('mcp-method');
+    if (named !== method) return mismatch(id, `Header Mcp-Method is ${quote(named ?? undefined)}, but the method is ${quote(method)}`);
+    const member = NAMED.get(method);
+    if (member !== undefined) {
+      const given = headers.get('mcp-name');
+      const name = message.params?.[member];
+      if (given === null && name !== undefined) return mismatch(id, `Header Mcp-Name is missing, params.${member} is ${quote(name)}`);
+      if (given !== null) {
+        const text = headerText(given);
+        if (text === undefined) return mismatch(id, `Header Mcp-Name is not valid base64: ${quote(given)}`);
+        if (text !== name) return mismatch(id, `Header Mcp-Name is ${quote(text)}, but params.${member} is ${quote(name)}`);
+      }
+    }
+    if (!known) return refuse(404, CODE.methodNotFound, `Method ${quote(method)} is not supported`, { id });
+    if (method === 'tools/call') {
+      const mirrored = registry.tools.get(message.params?.name as string)?.headers;
+      const differs = mirrored && mirrored.length > 0 ? paramMismatch(mirrored, message.params?.arguments, headers) : undefined;
+      if (differs) return mismatch(id, differs);
+    }
+    const level = meta?.[META.logLevel];
+    if (level !== undefined && !LEVELS.includes(level as LogLevel)) {
+      return invalid(id, `"${META.logLevel}" must be one of ${LEVELS.join(', ')}, got ${quote(level)}`);
+    }
+    return undefined;
+  }
+
+  // ---- subscriptions/listen ----
+
+  function listen(message: Message, id: RequestId, platform: Platform): Response {
+    const asked = message.params?.notifications;
+    if (!isObject(asked)) return refuse(200, CODE.invalidParams, `"notifications" must be an object, got ${quote(asked)}`, { id });
+    const uris = asked.resourceSubscriptions ?? [];
+    if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) {
+      return refuse(200, CODE.invalidParams, `"resourceSubscriptions" must be a list of URIs, got ${quote(uris)}`, { id });
+    }
+    if (uris.length > config.MCP_MAX_SUBSCRIPTIONS) {
+      return refuse(200, CODE.invalidParams, `A listen stream may watch at most ${config.MCP_MAX_SUBSCRIPTIONS} resources, got ${uris.length}`, { id });
+    }
+    for (const flag of ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged']) {
+      if (asked[flag] !== undefined && typeof asked[flag] !== 'boolean') {
+        return refuse(200, CODE.invalidParams, `"${flag}" must be true or false, got ${quote(asked[flag])}`, { id });
+      }
+    }
+    if (counts.open >= config.MCP_MAX_CONNECTIONS) {
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, { id, headers: { 'retry-after': '5' } });
+    }
+    const { tools, prompts, resources } = registry.capabilities;
+    const gone = () => {
+      listeners.delete(listener);
+    };
+    const stream = new EventStream({
+      limits: core.limits,
+      counts,
+      heartbeat: core.heartbeat,
+      onHangup: gone,
+      onOverflow: () => {
+        gone();
+        stream.discard();
+      },
+    });
+    const listener: Listener = {
+      id,
+      stream,
+      tools: asked.toolsListChanged === true && tools !== undefined,
+      prompts: asked.promptsListChanged === true && prompts !== undefined,
+      resources: asked.resourcesListChanged === true && resources !== undefined,
+      uris: new Set(resources ? (uris as string[]) : []),
+    };
+    const honoured = {
+      ...(listener.tools && { toolsListChanged: true }),
+      ...(listener.prompts && { promptsListChanged: true }),
+      ...(listener.resources && { resourcesListChanged: true }),
+      ...(resources && asked.resourceSubscriptions !== undefined && { resourceSubscriptions: uris }),
+    };
+    stream.write(notificationText('notifications/subscriptions/acknowledged', { _meta: { [META.subscriptionId]: id }, notifications: honoured }));
+    listeners.add(listener);
+    return new (platform.Response ?? Response)(stream.connect(), SSE_INIT);
+  }
+
+  function tell(method: string, params: object, hears: (listener: Listener) => boolean): void {
+    for (const listener of listeners) {
+      if (hears(listener)) listener.stream.write(notificationText(method, { ...params, _meta: { [META.subscriptionId]: listener.id } }));
+    }
+  }
+
+  return {
+    answer,
+    get listening() {
+      return listeners.size;
+    },
+    notify: {
+      toolsChanged: () => tell('notifications/tools/list_changed', {}, (listener) => listener.tools),
+      promptsChanged: () => tell('notifications/prompts/list_changed', {}, (listener) => listener.prompts),
+      resourcesChanged: () => tell('notifications/resources/list_changed', {}, (listener) => listener.resources),
+      resourceUpdated: (uri) => tell('notifications/resources/updated', { uri }, (listener) => watches(listener.uris, uri)),
+    },
+    close() {
+      for (const { id, stream } of listeners) {
+        const _meta = { [META.subscriptionId]: id, ...serverInfo };
+        stream.write(resultText(id, JSON.stringify({ resultType: 'complete', _meta })));
+        stream.end();
+      }
+      listeners.clear();
+    },
+  };
+}
+
+function invalid(id: RequestId, message: string): Response {
+  return refuse(400, CODE.invalidParams, message, { id });
+}
+
+function mismatch(id: RequestId, message: string): Response {
+  return refuse(400, CODE.headerMismatch, message, { id });
+}
+
+/** Optional, never trusted, never a reason to refuse (basic/index, _meta). */
+function clientInfo(value: unknown): ClientInfo | undefined {
+  if (!isObject(value) || typeof value.name !== 'string') return undefined;
+  return { name: value.name, version: typeof value.version === 'string' ? value.version : '' };
+}
+
+/** JSON with sorted keys: clients may write the same arguments in another order when they retry. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`;
+}
