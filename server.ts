@@ -25,9 +25,9 @@ import { stateless } from './server/stateless.ts';
 import { memoryStore, type Store } from './server/store.ts';
 import type { CachePolicy, Feature, Notify } from './server/tool.ts';
 
+export { type ManualClock, manualClock } from './server/clock.ts';
 export type * from './server/tool.ts';
 export * from './server/tool.ts';
-export { type ManualClock, manualClock } from './server/clock.ts';
 export type { Clock, Config, Environment, ServerInfo, Store };
 
 export interface ServerOptions extends ServerInfo {
@@ -96,7 +96,12 @@ export function createServer(options: ServerOptions): Server {
     notify,
     settle: settleWindow(clock, config.MCP_SETTLE, shared),
     heartbeat: heartbeat(clock, config.MCP_HEARTBEAT, config.MCP_STALL_TIMEOUT, shared),
-    limits: { events: config.MCP_REPLAY_EVENTS, bytes: config.MCP_REPLAY_BYTES, total: config.MCP_REPLAY_TOTAL, ahead: Math.min(65_536, config.MCP_REPLAY_BYTES / 4) },
+    limits: {
+      events: config.MCP_REPLAY_EVENTS,
+      bytes: config.MCP_REPLAY_BYTES,
+      total: config.MCP_REPLAY_TOTAL,
+      ahead: Math.min(65_536, config.MCP_REPLAY_BYTES / 4),
+    },
     calls: 0,
     report(error, during) {
       const id = crypto.randomUUID();
@@ -134,7 +139,9 @@ export function createServer(options: ServerOptions): Server {
     if (request.method === 'GET') return old.open(request, platform, undefined);
     if (request.method === 'DELETE') return old.end(request, undefined);
     if (request.method !== 'POST') {
-      return refuse(405, CODE.invalidRequest, `Method ${request.method} is not allowed; expected POST, GET or DELETE`, { headers: { allow: 'POST, GET, DELETE, OPTIONS' } });
+      return refuse(405, CODE.invalidRequest, `Method ${request.method} is not allowed; expected POST, GET or DELETE`, {
+        headers: { allow: 'POST, GET, DELETE, OPTIONS' },
+      });
     }
     const message = await readMessage(request, limits);
     if (message instanceof Response) return message;
@@ -145,8 +152,19 @@ export function createServer(options: ServerOptions): Server {
   const elsewhere = Router({
     catch: (error: unknown) => refuse(500, CODE.internal, `Internal error (${core.report(error, 'a route')})`),
   })
-    .get('/health', () => Response.json({ status: 'ok', name: info.name, version: info.version, uptime_s: Math.floor((clock.now() - born) / 1000) }, { headers: SECURITY_HEADERS }))
-    .all('*', (request: Request) => refuse(404, CODE.invalidRequest, `Nothing is here; the MCP endpoint is ${config.MCP_PATH}, and this was ${request.method} ${new URL(request.url).pathname}`));
+    .get('/health', () =>
+      Response.json(
+        { status: 'ok', name: info.name, version: info.version, uptime_s: Math.floor((clock.now() - born) / 1000) },
+        { headers: SECURITY_HEADERS },
+      ),
+    )
+    .all('*', (request: Request) =>
+      refuse(
+        404,
+        CODE.invalidRequest,
+        `Nothing is here; the MCP endpoint is ${config.MCP_PATH}, and this was ${request.method} ${new URL(request.url).pathname}`,
+      ),
+    );
 
   return {
     notify,
@@ -195,7 +213,9 @@ export interface Application {
 }
 
 /** An application whose server is made when it is first needed, from the environment of its runtime. */
-export function application(make: (env: Environment) => Promise<Server>): Application & { server(env: Environment): Promise<Server> } {
+export function application(
+  make: (env: Environment) => Promise<Server>,
+): Application & { server(env: Environment): Promise<Server> } {
   const kind = runtime();
   let making: Promise<Server> | undefined;
   let made: Server | undefined;
@@ -211,7 +231,9 @@ export function application(make: (env: Environment) => Promise<Server>): Applic
     fetch(request, second) {
       const platform = platformOf(kind, request, second);
       if (made) return made.fetch(request, platform);
-      return server(kind === 'workers' ? (second as Environment) : environment()).then((ready) => ready.fetch(request, platform));
+      return server(kind === 'workers' ? (second as Environment) : environment()).then((ready) =>
+        ready.fetch(request, platform),
+      );
     },
     get port() {
       return readConfig(environment()).MCP_PORT;

@@ -10,14 +10,14 @@ import type { Exchange, ExchangeHost, SettleWindow } from './exchange.ts';
 import {
   CODE,
   type Era,
-  type Message,
-  type Params,
-  type Platform,
-  type RequestId,
   errorText,
   isRequestId,
   jsonAnswer,
+  type Message,
   notificationText,
+  type Params,
+  type Platform,
+  type RequestId,
   resultText,
 } from './protocol.ts';
 import type { Registry } from './registry.ts';
@@ -53,7 +53,16 @@ export interface Core {
 export type Outcome = object | string;
 export type Method = (params: Params, call: Call) => Outcome | Promise<Outcome>;
 
-export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+export const LEVELS: readonly LogLevel[] = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+];
 const NOTHING = Promise.resolve();
 const TRACE = ['traceparent', 'tracestate', 'baggage'];
 const NO_META: Meta = Object.freeze({});
@@ -77,7 +86,15 @@ export abstract class Call implements Context {
   /** The last progress reported: the next must be larger. */
   #progress = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core, http: Request, platform: Platform, message: Message, revision: string, principal: Principal | undefined, exchange?: Exchange) {
+  constructor(
+    core: Core,
+    http: Request,
+    platform: Platform,
+    message: Message,
+    revision: string,
+    principal: Principal | undefined,
+    exchange?: Exchange,
+  ) {
     this.core = core;
     this.http = http;
     this.platform = platform;
@@ -162,7 +179,9 @@ export abstract class Call implements Context {
     return (level, data, logger) => {
       const least = this.logLevel;
       if (this.done || least === undefined || LEVELS.indexOf(level) < LEVELS.indexOf(least)) return NOTHING;
-      return this.emit(notificationText('notifications/message', { level, logger, data: data === undefined ? null : data }));
+      return this.emit(
+        notificationText('notifications/message', { level, logger, data: data === undefined ? null : data }),
+      );
     };
   }
 
@@ -286,7 +305,10 @@ export abstract class Call implements Context {
     return { code: CODE.internal, message: `Internal error (${id})` };
   }
 
-  protected errorAnswer(error: { code: number; message: string; data?: unknown }, status = 200): { text: string; status: number } {
+  protected errorAnswer(
+    error: { code: number; message: string; data?: unknown },
+    status = 200,
+  ): { text: string; status: number } {
     return { text: errorText(this.id, error.code, error.message, error.data), status };
   }
 }

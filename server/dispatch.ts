@@ -42,7 +42,12 @@ function invalid(message: string): ProtocolError {
 
 function callTool(registry: Registry, name: unknown, given: unknown, call: Call): Outcome | Promise<Outcome> {
   const tool = typeof name === 'string' ? registry.tools.get(name) : undefined;
-  if (!tool) throw invalid(typeof name === 'string' ? `Unknown tool ${quote(name)}` : `"name" must be the name of a tool, got ${quote(name)}`);
+  if (!tool)
+    throw invalid(
+      typeof name === 'string'
+        ? `Unknown tool ${quote(name)}`
+        : `"name" must be the name of a tool, got ${quote(name)}`,
+    );
   if (given !== undefined && !isObject(given)) throw invalid(`"arguments" must be an object, got ${quote(given)}`);
   const parsed = tool.input(given ?? {});
   // The model can mend its arguments when it reads what is wrong (2025-11-25, server/tools, Error Handling).
@@ -53,7 +58,8 @@ function callTool(registry: Registry, name: unknown, given: unknown, call: Call)
   } catch (error) {
     return toolFailure(error);
   }
-  if (isThenable(returned)) return Promise.resolve(returned).then((value) => toolOutcome(tool, value, call), toolFailure);
+  if (isThenable(returned))
+    return Promise.resolve(returned).then((value) => toolOutcome(tool, value, call), toolFailure);
   return toolOutcome(tool, returned, call);
 }
 
@@ -89,7 +95,8 @@ function structured(tool: CompiledTool, value: unknown, call: Call, result: Tool
   let checked = value;
   if (tool.output) {
     const parsed = tool.output(value);
-    if ('wrong' in parsed) throw new Error(`The result of tool "${tool.name}" breaks its outputSchema: ${parsed.wrong}`);
+    if ('wrong' in parsed)
+      throw new Error(`The result of tool "${tool.name}" breaks its outputSchema: ${parsed.wrong}`);
     checked = parsed.value;
   }
   const content: ContentBlock[] = result?.content ?? [{ type: 'text', text: JSON.stringify(checked) ?? 'null' }];
@@ -103,8 +110,14 @@ function structured(tool: CompiledTool, value: unknown, call: Call, result: Tool
 
 function getPrompt(registry: Registry, name: unknown, given: unknown, call: Call): Outcome | Promise<Outcome> {
   const found = typeof name === 'string' ? registry.prompts.get(name) : undefined;
-  if (!found) throw invalid(typeof name === 'string' ? `Unknown prompt ${quote(name)}` : `"name" must be the name of a prompt, got ${quote(name)}`);
-  if (given !== undefined && !isObject(given)) throw invalid(`"arguments" must be an object of strings, got ${quote(given)}`);
+  if (!found)
+    throw invalid(
+      typeof name === 'string'
+        ? `Unknown prompt ${quote(name)}`
+        : `"name" must be the name of a prompt, got ${quote(name)}`,
+    );
+  if (given !== undefined && !isObject(given))
+    throw invalid(`"arguments" must be an object of strings, got ${quote(given)}`);
   const parsed = found.args(given ?? {});
   if ('wrong' in parsed) throw invalid(`Invalid arguments for prompt ${quote(name)}: ${parsed.wrong}`);
   const { prompt } = found;
@@ -132,7 +145,8 @@ function readResource(registry: Registry, uri: unknown, call: Call): Outcome | P
   const outcome = (value: ReadReturn): Outcome => {
     if (value === undefined || value === null) throw new ResourceNotFound(uri);
     const { mimeType } = resource.config;
-    const result = isObject(value) && Array.isArray(value.contents) ? value : { contents: [contentsOf(uri, mimeType, value)] };
+    const result =
+      isObject(value) && Array.isArray(value.contents) ? value : { contents: [contentsOf(uri, mimeType, value)] };
     return call.era === 'stateless' ? { ...cache, ...result } : result;
   };
   const returned = resource.read(new URL(uri), found.variables as never, call);
@@ -141,7 +155,8 @@ function readResource(registry: Registry, uri: unknown, call: Call): Outcome | P
 
 function contentsOf(uri: string, mimeType: string | undefined, value: Exclude<ReadReturn, undefined>): object {
   if (typeof value === 'string') return { uri, mimeType: mimeType ?? 'text/plain', text: value };
-  if (value instanceof Uint8Array) return { uri, mimeType: mimeType ?? 'application/octet-stream', blob: toBase64(value) };
+  if (value instanceof Uint8Array)
+    return { uri, mimeType: mimeType ?? 'application/octet-stream', blob: toBase64(value) };
   return { uri, mimeType: mimeType ?? 'application/json', text: JSON.stringify(value) };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from './clock.ts';
-import { type Accepts, type Platform, SSE_INIT, jsonAnswer } from './protocol.ts';
+import { type Accepts, jsonAnswer, type Platform, SSE_INIT } from './protocol.ts';
 import type { EventStream } from './sse.ts';
 
 /** What an era does for an exchange. */

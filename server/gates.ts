@@ -16,7 +16,19 @@ export interface Gates {
 }
 
 const ALLOWED_METHODS = 'POST, GET, DELETE, OPTIONS';
-const ALLOWED_HEADERS = ['content-type', 'accept', 'authorization', 'mcp-session-id', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'last-event-id', 'traceparent', 'tracestate', 'baggage'];
+const ALLOWED_HEADERS = [
+  'content-type',
+  'accept',
+  'authorization',
+  'mcp-session-id',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
+  'last-event-id',
+  'traceparent',
+  'tracestate',
+  'baggage',
+];
 const EXPOSED = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after';
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** Judged URLs and origins remembered; whoever sends others is judged anew. */
@@ -32,7 +44,10 @@ export function gates(config: Config): Gates {
   const judgedHosts = new Map<string, boolean>();
   const judgedOrigins = new Map<string, boolean>();
 
-  const hostAllowed = remember(judgedHosts, (host: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d*)?$/i.test(host) && allowsHost(host));
+  const hostAllowed = remember(
+    judgedHosts,
+    (host: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d*)?$/i.test(host) && allowsHost(host),
+  );
   const originAllowed = remember(judgedOrigins, (origin: string) => {
     if (anyOrigin || origins.has(origin.toLowerCase())) return true;
     // Only what a browser would send: no user, no path, no other spelling of a host. Where any Host may be named, being
@@ -46,7 +61,11 @@ export function gates(config: Config): Gates {
     origin(request, origin) {
       const host = request.headers.get('host') ?? hostOf(request.url);
       if (!hostAllowed(host)) {
-        return refuse(403, CODE.invalidRequest, `Host ${quote(host)} is not allowed; expected ${hosts.join(', ')} (MCP_ALLOWED_HOSTS)`);
+        return refuse(
+          403,
+          CODE.invalidRequest,
+          `Host ${quote(host)} is not allowed; expected ${hosts.join(', ')} (MCP_ALLOWED_HOSTS)`,
+        );
       }
       if (origin !== null && !originAllowed(origin)) {
         return refuse(403, CODE.invalidRequest, `Origin ${quote(origin)} is not allowed (MCP_ALLOWED_ORIGINS)`);
@@ -55,7 +74,9 @@ export function gates(config: Config): Gates {
     },
     preflight(request, origin) {
       // Headers of tool parameters are many; the browser names those it wants, and only these may be added.
-      const wanted = (request.headers.get('access-control-request-headers') ?? '').split(',').map((name) => name.trim().toLowerCase());
+      const wanted = (request.headers.get('access-control-request-headers') ?? '')
+        .split(',')
+        .map((name) => name.trim().toLowerCase());
       const extra = wanted.filter((name) => /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name));
       return new Response(null, {
         status: 204,

@@ -34,7 +34,11 @@ export function listen(fetch: FetchHandler, { host, port }: { host: string; port
     server.listen(port, host, () => {
       server.off('error', reject);
       const { port: taken } = server.address() as AddressInfo;
-      resolve({ url: `http://${isIPv6(host) ? `[${host}]` : host}:${taken}`, port: taken, close: () => closed(server) });
+      resolve({
+        url: `http://${isIPv6(host) ? `[${host}]` : host}:${taken}`,
+        port: taken,
+        close: () => closed(server),
+      });
     });
   });
 }
@@ -49,10 +53,14 @@ function closed(server: Server): Promise<void> {
 async function handle(fetch: FetchHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   try {
     const request = new LightRequest(incoming, outgoing);
-    const platform: Platform = { address: incoming.socket.remoteAddress, Response: LightResponse as unknown as typeof Response };
+    const platform: Platform = {
+      address: incoming.socket.remoteAddress,
+      Response: LightResponse as unknown as typeof Response,
+    };
     const answered = fetch(request as unknown as Request, platform);
     const response = answered instanceof Promise ? await answered : answered;
-    if (response instanceof LightResponse && response.text !== undefined) sendText(response as LightResponse, response.text, incoming, outgoing);
+    if (response instanceof LightResponse && response.text !== undefined)
+      sendText(response as LightResponse, response.text, incoming, outgoing);
     else await sendBody(response, incoming, outgoing);
   } catch {
     // The handler answers its own bugs; what arrives here is a connection that broke while it was answered.
@@ -70,7 +78,9 @@ function flatten(headers: HeadersInit | undefined): string[] {
   const known = flattened.get(headers);
   if (known) return known;
   const flat: string[] = [];
-  for (const [name, value] of headers instanceof Headers || Array.isArray(headers) ? headers : Object.entries(headers)) {
+  for (const [name, value] of headers instanceof Headers || Array.isArray(headers)
+    ? headers
+    : Object.entries(headers)) {
     flat.push(name as string, value as string);
   }
   // A Headers object may change after it was looked at.
@@ -88,13 +98,21 @@ function sendText(response: LightResponse, text: string, incoming: IncomingMessa
 
 /** A body that was refused unread would be read to its end to reuse the connection; it is closed instead. */
 function leaveUnread(headers: string[], incoming: IncomingMessage, outgoing: ServerResponse): void {
-  if (incoming.complete || (incoming.headers['content-length'] === undefined && incoming.headers['transfer-encoding'] === undefined)) return;
+  if (
+    incoming.complete ||
+    (incoming.headers['content-length'] === undefined && incoming.headers['transfer-encoding'] === undefined)
+  )
+    return;
   headers.push('connection', 'close');
   incoming.resume();
   outgoing.once('finish', () => setTimeout(() => incoming.socket.destroy(), LINGER_MS).unref());
 }
 
-async function sendBody(response: Response | LightResponse, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+async function sendBody(
+  response: Response | LightResponse,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
   const headers = [...flatten(response instanceof LightResponse ? response.headerInit : response.headers)];
   const body = response.body;
   leaveUnread(headers, incoming, outgoing);
@@ -214,7 +232,8 @@ class LightHeaders {
     if (!this.#real) {
       this.#real = new Headers();
       const { rawHeaders } = this.#incoming;
-      for (let at = 0; at + 1 < rawHeaders.length; at += 2) this.#real.append(rawHeaders[at] as string, rawHeaders[at + 1] as string);
+      for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+        this.#real.append(rawHeaders[at] as string, rawHeaders[at + 1] as string);
     }
     return this.#real;
   }

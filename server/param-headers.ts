@@ -15,7 +15,18 @@ export interface ParamHeader {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const MAPS = ['patternProperties', '$defs', 'definitions', 'dependentSchemas'];
 const LISTS = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
-const SINGLES = ['items', 'additionalProperties', 'unevaluatedProperties', 'unevaluatedItems', 'not', 'if', 'then', 'else', 'contains', 'propertyNames'];
+const SINGLES = [
+  'items',
+  'additionalProperties',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+  'not',
+  'if',
+  'then',
+  'else',
+  'contains',
+  'propertyNames',
+];
 
 /** Finds the mirrored arguments of a tool. @throws Error naming the first annotation that is not allowed */
 export function paramHeaders(inputSchema: Record<string, unknown>): ParamHeader[] {
@@ -29,7 +40,9 @@ export function paramHeaders(inputSchema: Record<string, unknown>): ParamHeader[
       const name = schema['x-mcp-header'];
       const where = path.length === 0 ? 'the schema itself' : `"${path.join('.')}"`;
       if (!reachable || path.length === 0) {
-        throw new Error(`x-mcp-header ${quote(name)} stands at ${where}, and may stand only on properties reached through "properties"`);
+        throw new Error(
+          `x-mcp-header ${quote(name)} stands at ${where}, and may stand only on properties reached through "properties"`,
+        );
       }
       if (typeof name !== 'string' || !TOKEN.test(name)) {
         throw new Error(`x-mcp-header of ${where} must be an HTTP token, got ${quote(name)}`);
@@ -39,7 +52,8 @@ export function paramHeaders(inputSchema: Record<string, unknown>): ParamHeader[
         throw new Error(`x-mcp-header "${name}" of ${where} needs type string, integer or boolean, got ${quote(type)}`);
       }
       const header = `mcp-param-${name.toLowerCase()}`;
-      if (found.some((other) => other.header === header)) throw new Error(`x-mcp-header "${name}" stands twice, names are compared without case`);
+      if (found.some((other) => other.header === header))
+        throw new Error(`x-mcp-header "${name}" stands twice, names are compared without case`);
       found.push({ header, path, type });
     }
     if (isObject(schema.properties)) {
@@ -70,7 +84,10 @@ export function paramMismatch(wanted: readonly ParamHeader[], args: unknown, hea
     if (given === null) return `Header ${header} is missing, the argument "${path.join('.')}" is ${quote(value)}`;
     const text = headerText(given);
     if (text === undefined) return `Header ${header} is not valid base64: ${quote(given)}`;
-    const same = type === 'integer' && typeof value === 'number' ? /^[+-]?\d+(\.0*)?$/.test(text) && Number(text) === value : text === String(value);
+    const same =
+      type === 'integer' && typeof value === 'number'
+        ? /^[+-]?\d+(\.0*)?$/.test(text) && Number(text) === value
+        : text === String(value);
     if (!same) return `Header ${header} is ${quote(text)}, but the argument "${path.join('.')}" is ${quote(value)}`;
   }
   return undefined;

@@ -39,7 +39,8 @@ const NOTHING: Platform = {};
 /** What the second argument of `fetch` says of the request; addresses are looked up only when asked for. */
 export function platformOf(kind: Runtime, request: Request, second: unknown): Platform {
   if (kind === 'node') return (second as Platform | undefined) ?? NOTHING;
-  if (kind === 'workers') return { cf: (request as { cf?: unknown }).cf, address: request.headers.get('cf-connecting-ip') ?? undefined };
+  if (kind === 'workers')
+    return { cf: (request as { cf?: unknown }).cf, address: request.headers.get('cf-connecting-ip') ?? undefined };
   if (typeof second !== 'object' || second === null) return NOTHING;
   return kind === 'bun' ? new BunPlatform(request, second) : new DenoPlatform(second);
 }

@@ -66,7 +66,11 @@ export function resultText(id: RequestId, result: string): string {
 
 /** An error response; `id` is absent, not null, where the request could not be read. */
 export function errorText(id: RequestId | undefined, code: number, message: string, data?: unknown): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } });
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id,
+    error: data === undefined ? { code, message } : { code, message, data },
+  });
 }
 
 export function notificationText(method: string, params?: object): string {
@@ -260,7 +264,11 @@ export async function readMessage(request: Request, limits: BodyLimits): Promise
   const headers = request.headers;
   const type = headers.get('content-type');
   if (type === null || !isJson(type)) {
-    return refuse(415, CODE.invalidRequest, `Content-Type must be application/json in UTF-8, got ${quote(type ?? undefined)}`);
+    return refuse(
+      415,
+      CODE.invalidRequest,
+      `Content-Type must be application/json in UTF-8, got ${quote(type ?? undefined)}`,
+    );
   }
   const declared = headers.get('content-length');
   let bytes: Uint8Array | undefined;
@@ -286,11 +294,17 @@ export async function readMessage(request: Request, limits: BodyLimits): Promise
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return refuse(400, CODE.parse, `The body is not valid JSON: ${error instanceof SyntaxError ? error.message : 'it is nested too deeply'}`);
+    return refuse(
+      400,
+      CODE.parse,
+      `The body is not valid JSON: ${error instanceof SyntaxError ? error.message : 'it is nested too deeply'}`,
+    );
   }
   // A level needs two characters, so a short body needs no look.
   if (text.length > 2 * limits.depth && deeperThan(value, limits.depth)) {
-    return refuse(400, CODE.invalidRequest, `The message must be nested at most ${limits.depth} levels deep`, { id: readableId(value) });
+    return refuse(400, CODE.invalidRequest, `The message must be nested at most ${limits.depth} levels deep`, {
+      id: readableId(value),
+    });
   }
   return value;
 }

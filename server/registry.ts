@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { type ParamHeader, paramHeaders } from './param-headers.ts';
-import { META, type Params, isObject, quote } from './protocol.ts';
+import { isObject, META, type Params, quote } from './protocol.ts';
 import type { CachePolicy, ClientInfo, Complete, Feature, InputSchema, Prompt, Resource, Tool } from './tool.ts';
 import { ProtocolError } from './tool.ts';
 import { type UriTemplate, uriTemplate } from './uri-template.ts';
@@ -141,7 +141,10 @@ export function compile(options: RegistryOptions): Registry {
     completer(ref, argument) {
       const target = completed(ref);
       if (!target.names.includes(argument)) {
-        throw new ProtocolError(-32602, `${target.what} has no argument ${quote(argument)}; it has ${target.names.map((name) => `"${name}"`).join(', ') || 'none'}`);
+        throw new ProtocolError(
+          -32602,
+          `${target.what} has no argument ${quote(argument)}; it has ${target.names.map((name) => `"${name}"`).join(', ') || 'none'}`,
+        );
       }
       return target.complete?.[argument];
     },
@@ -153,7 +156,8 @@ export function compile(options: RegistryOptions): Registry {
     if (typeof config.description !== 'string' || config.description === '') throw new Error('it needs a description');
     const schema = config.inputSchema === undefined ? z.strictObject({}) : asObject(config.inputSchema);
     const inputSchema = jsonSchema(schema, 'input', 'inputSchema');
-    if (inputSchema.type !== 'object') throw new Error(`its inputSchema must be of type object, is ${quote(inputSchema.type)}`);
+    if (inputSchema.type !== 'object')
+      throw new Error(`its inputSchema must be of type object, is ${quote(inputSchema.type)}`);
     const output = config.outputSchema === undefined ? undefined : asType(config.outputSchema);
     const outputSchema = output && jsonSchema(output, 'output', 'outputSchema');
     tools.set(name, {
@@ -166,7 +170,9 @@ export function compile(options: RegistryOptions): Registry {
     const { title, description, annotations, icons, _meta } = config;
     const shown = { name, title, description, inputSchema, annotations, icons, _meta };
     lists.tools.stateless.push(JSON.stringify({ ...shown, outputSchema }));
-    lists.tools.stateful.push(JSON.stringify({ ...shown, outputSchema: outputSchema?.type === 'object' ? outputSchema : undefined }));
+    lists.tools.stateful.push(
+      JSON.stringify({ ...shown, outputSchema: outputSchema?.type === 'object' ? outputSchema : undefined }),
+    );
   }
 
   function addPrompt(prompt: Prompt): void {
@@ -179,7 +185,10 @@ export function compile(options: RegistryOptions): Registry {
       return { name: field, title, description, required: !type.safeParse(undefined).success };
     });
     prompts.set(name, { prompt, args: validator(schema), names: fields.map(([field]) => field) });
-    checkCompleted(config.complete, fields.map(([field]) => field));
+    checkCompleted(
+      config.complete,
+      fields.map(([field]) => field),
+    );
     const { title, description, icons, _meta } = config;
     const shown = JSON.stringify({ name, title, description, arguments: args, icons, _meta });
     lists.prompts.stateful.push(shown);
@@ -215,7 +224,11 @@ export function compile(options: RegistryOptions): Registry {
     }
   }
 
-  function completed(ref: unknown): { what: string; names: readonly string[]; complete: Record<string, Complete | undefined> | undefined } {
+  function completed(ref: unknown): {
+    what: string;
+    names: readonly string[];
+    complete: Record<string, Complete | undefined> | undefined;
+  } {
     if (isObject(ref) && ref.type === 'ref/prompt' && typeof ref.name === 'string') {
       const found = prompts.get(ref.name);
       if (!found) throw new ProtocolError(-32602, `Unknown prompt ${quote(ref.name)}`);
@@ -223,11 +236,20 @@ export function compile(options: RegistryOptions): Registry {
     }
     if (isObject(ref) && ref.type === 'ref/resource' && typeof ref.uri === 'string') {
       const uri = ref.uri;
-      const found = templates.find(({ template }) => template?.template === uri) ?? templates.find(({ template }) => template?.match(uri));
+      const found =
+        templates.find(({ template }) => template?.template === uri) ??
+        templates.find(({ template }) => template?.match(uri));
       if (!found) throw new ProtocolError(-32602, `Unknown resource template ${quote(uri)}`);
-      return { what: `Template ${quote(uri)}`, names: found.template?.variables ?? [], complete: found.resource.config.complete };
+      return {
+        what: `Template ${quote(uri)}`,
+        names: found.template?.variables ?? [],
+        complete: found.resource.config.complete,
+      };
     }
-    throw new ProtocolError(-32602, `"ref" must be {type: "ref/prompt", name} or {type: "ref/resource", uri}, got ${quote(ref)}`);
+    throw new ProtocolError(
+      -32602,
+      `"ref" must be {type: "ref/prompt", name} or {type: "ref/resource", uri}, got ${quote(ref)}`,
+    );
   }
 }
 
@@ -256,7 +278,8 @@ function paginate(list: string, items: readonly string[], size: number, prefix: 
     // Clients in languages without absent strings send an empty one for the first page.
     if (cursor === undefined || cursor === '') return first;
     const page = typeof cursor === 'string' ? byCursor.get(cursor) : undefined;
-    if (page === undefined) throw new ProtocolError(-32602, `Invalid cursor ${quote(cursor)}; expected a nextCursor of this list`);
+    if (page === undefined)
+      throw new ProtocolError(-32602, `Invalid cursor ${quote(cursor)}; expected a nextCursor of this list`);
     return page;
   };
 }
@@ -282,7 +305,9 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output', what: string): Re
     // 2020-12 is MCP's default dialect: it is named only where the author named it.
     return schema.meta()?.$schema === undefined ? rest : { $schema, ...rest };
   } catch (error) {
-    throw new Error(`its ${what} cannot be expressed as JSON Schema: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(
+      `its ${what} cannot be expressed as JSON Schema: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -298,7 +323,8 @@ function issues(found: readonly z.core.$ZodIssue[], root: unknown): string {
     .slice(0, 5)
     .map((issue) => {
       let value: unknown = root;
-      for (const key of issue.path) value = isObject(value) || Array.isArray(value) ? (value as Params)[String(key)] : undefined;
+      for (const key of issue.path)
+        value = isObject(value) || Array.isArray(value) ? (value as Params)[String(key)] : undefined;
       return `${issue.path.length > 0 ? `"${issue.path.join('.')}": ` : ''}${issue.message}, got ${quote(value)}`;
     })
     .join('; ');

@@ -33,7 +33,9 @@ export function seal(secret: string): Seal {
     async close(value, context) {
       const iv = crypto.getRandomValues(new Uint8Array(12));
       const parameters = { name: 'AES-GCM', iv, additionalData: encoder.encode(context) };
-      const box = new Uint8Array(await crypto.subtle.encrypt(parameters, (await ready()).box, encoder.encode(JSON.stringify(value))));
+      const box = new Uint8Array(
+        await crypto.subtle.encrypt(parameters, (await ready()).box, encoder.encode(JSON.stringify(value))),
+      );
       const whole = new Uint8Array(iv.length + box.length);
       whole.set(iv);
       whole.set(box, iv.length);
@@ -56,10 +58,21 @@ export function seal(secret: string): Seal {
 async function derive(secret: string): Promise<{ mac: CryptoKey; box: CryptoKey }> {
   const seed = secret === '' ? crypto.getRandomValues(new Uint8Array(32)) : encoder.encode(secret);
   const root = await crypto.subtle.importKey('raw', seed, 'HKDF', false, ['deriveKey']);
-  const hkdf = (info: string) => ({ name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: encoder.encode(info) });
+  const hkdf = (info: string) => ({
+    name: 'HKDF',
+    hash: 'SHA-256',
+    salt: new Uint8Array(),
+    info: encoder.encode(info),
+  });
   const [mac, box] = await Promise.all([
-    crypto.subtle.deriveKey(hkdf('mcp session id'), root, { name: 'HMAC', hash: 'SHA-256', length: 256 }, false, ['sign', 'verify']),
-    crypto.subtle.deriveKey(hkdf('mcp request state'), root, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']),
+    crypto.subtle.deriveKey(hkdf('mcp session id'), root, { name: 'HMAC', hash: 'SHA-256', length: 256 }, false, [
+      'sign',
+      'verify',
+    ]),
+    crypto.subtle.deriveKey(hkdf('mcp request state'), root, { name: 'AES-GCM', length: 256 }, false, [
+      'encrypt',
+      'decrypt',
+    ]),
   ]);
   return { mac, box };
 }
@@ -77,7 +90,9 @@ export function toBase64Url(bytes: Uint8Array): string {
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
   try {
-    return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (character) => character.charCodeAt(0));
+    return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (character) =>
+      character.charCodeAt(0),
+    );
   } catch {
     return undefined;
   }

@@ -4,8 +4,8 @@
  */
 
 import type { Clock } from './clock.ts';
-import { STATEFUL_REVISIONS, isObject } from './protocol.ts';
-import { type Seal, fromBase64Url, toBase64Url } from './seal.ts';
+import { isObject, STATEFUL_REVISIONS } from './protocol.ts';
+import { fromBase64Url, type Seal, toBase64Url } from './seal.ts';
 import type { Store } from './store.ts';
 import type { ClientCapabilities, ClientInfo, Principal } from './tool.ts';
 
@@ -24,7 +24,12 @@ export interface Session {
 }
 
 export interface Sessions {
-  mint(revision: string, client: ClientInfo, capabilities: ClientCapabilities, principal: Principal | undefined): Promise<{ id: string; session: Session }>;
+  mint(
+    revision: string,
+    client: ClientInfo,
+    capabilities: ClientCapabilities,
+    principal: Principal | undefined,
+  ): Promise<{ id: string; session: Session }>;
   /** @returns the session, or undefined for an id that is unknown, foreign, forged, expired or ended: all the same to the caller */
   open(id: string, principal: Principal | undefined): Session | undefined | Promise<Session | undefined>;
   /** Ends it on every node that shares the store. */
@@ -71,7 +76,10 @@ export function sessions(options: SessionOptions): Sessions {
     young.set(id, session);
   };
 
-  const live = (session: Session, principal: Principal | undefined): Session | undefined | Promise<Session | undefined> => {
+  const live = (
+    session: Session,
+    principal: Principal | undefined,
+  ): Session | undefined | Promise<Session | undefined> => {
     if ((principal?.subject ?? '') !== session.subject) return undefined;
     const now = clock.now();
     if (now >= session.expires) return undefined;
@@ -161,7 +169,8 @@ function bitsOf(capabilities: ClientCapabilities): number {
   let bits = 0;
   for (const [index, [group, member]] of BITS.entries()) {
     const value = capabilities[group];
-    if (isObject(value) && (member === undefined || (value[member] !== undefined && value[member] !== false))) bits |= 1 << index;
+    if (isObject(value) && (member === undefined || (value[member] !== undefined && value[member] !== false)))
+      bits |= 1 << index;
   }
   return bits;
 }

@@ -105,7 +105,11 @@ export class EventStream {
     this.#size += frame.length;
     counts.kept += frame.length;
     this.#connection?.wake();
-    while (this.#size > limits.bytes || this.#frames.length - this.#head > limits.events || (counts.kept > limits.total && !counts.relieve())) {
+    while (
+      this.#size > limits.bytes ||
+      this.#frames.length - this.#head > limits.events ||
+      (counts.kept > limits.total && !counts.relieve())
+    ) {
       // The newest event stays: a log that cannot hold one message could deliver none.
       if (this.#frames.length - this.#head <= 1 || !this.#dropOldest()) return;
     }

@@ -71,7 +71,9 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
   const sweep_ms = Math.max(50, Math.min(idle_ms / 4, age_ms / 4, 10_000));
 
   const busy = (state: SessionState) =>
-    state.calls.size > 0 || state.standalone?.stream.connected === true || [...state.streams.values()].some((stream) => stream.connected);
+    state.calls.size > 0 ||
+    state.standalone?.stream.connected === true ||
+    [...state.streams.values()].some((stream) => stream.connected);
 
   const release = (stream: EventStream) => {
     const kept = retained.get(stream);
@@ -108,7 +110,12 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
   };
 
   const tidy = (state: SessionState) => {
-    if (state.level !== undefined || state.standalone || state.subscriptions.size + state.streams.size + state.pending.size + state.calls.size > 0) return;
+    if (
+      state.level !== undefined ||
+      state.standalone ||
+      state.subscriptions.size + state.streams.size + state.pending.size + state.calls.size > 0
+    )
+      return;
     if (states.get(state.session.key) === state) forget(state, '');
   };
 
@@ -149,7 +156,9 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
   };
 
   const uniqueId = () => {
-    origin ??= Array.from(crypto.getRandomValues(new Uint8Array(5)), (byte) => byte.toString(36).padStart(2, '0')).join('');
+    origin ??= Array.from(crypto.getRandomValues(new Uint8Array(5)), (byte) => byte.toString(36).padStart(2, '0')).join(
+      '',
+    );
     return `${origin}${(count++).toString(36)}`;
   };
 

@@ -4,20 +4,14 @@
  */
 
 import { Call, type Core, LEVELS, type Method } from './call.ts';
+import { missing } from './capabilities.ts';
 import type { LogLevel } from './content.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
-import { missing } from './capabilities.ts';
 import {
   ASSUMED_REVISION,
-  CODE,
-  type Message,
-  type Platform,
-  type RequestId,
-  SECURITY_HEADERS,
-  SSE_INIT,
-  STATEFUL_REVISIONS,
   accepted,
   acceptsOf,
+  CODE,
   errorText,
   isObject,
   isRequestId,
@@ -25,16 +19,22 @@ import {
   jsonAnswer,
   judge,
   META,
+  type Message,
   notificationText,
+  type Platform,
   quote,
+  type RequestId,
   readableId,
   refuse,
   resultText,
+  SECURITY_HEADERS,
+  SSE_INIT,
+  STATEFUL_REVISIONS,
 } from './protocol.ts';
 import type { Session, Sessions } from './session.ts';
 import { EventStream } from './sse.ts';
-import { watches } from './subscriptions.ts';
 import type { SessionState, SessionStates } from './state.ts';
+import { watches } from './subscriptions.ts';
 import {
   type Answers,
   type ClientCapabilities,
@@ -49,7 +49,12 @@ import {
 
 export interface Stateful {
   /** POST of a parsed body. */
-  answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response>;
+  answer(
+    body: unknown,
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+  ): Response | Promise<Response>;
   /** GET: opens the session's stream, or resumes one. */
   open(request: Request, platform: Platform, principal: Principal | undefined): Promise<Response>;
   /** DELETE: ends the session. */
@@ -63,29 +68,41 @@ const EVENT_ID = /^([a-z0-9]{11,40})-(\d{1,15})$/;
 /** Where priming events and closing before the end began (SEP-1699). */
 const POLLING = '2025-11-25';
 
-export function stateful(core: Core, sessions: Sessions, states: SessionStates, shared: ReadonlyMap<string, Method>): Stateful {
+export function stateful(
+  core: Core,
+  sessions: Sessions,
+  states: SessionStates,
+  shared: ReadonlyMap<string, Method>,
+): Stateful {
   const { registry, config, counts } = core;
   const methods = new Map<string, Method>(shared);
   methods.set('ping', () => ({}));
   methods.set('logging/setLevel', ({ level }, call) => {
-    if (!LEVELS.includes(level as LogLevel)) throw new ProtocolError(CODE.invalidParams, `"level" must be one of ${LEVELS.join(', ')}, got ${quote(level)}`);
+    if (!LEVELS.includes(level as LogLevel))
+      throw new ProtocolError(CODE.invalidParams, `"level" must be one of ${LEVELS.join(', ')}, got ${quote(level)}`);
     const state = stateOf(call);
     if (state) state.level = level as LogLevel;
     return {};
   });
   if (registry.capabilities.resources) {
     methods.set('resources/subscribe', ({ uri }, call) => {
-      if (typeof uri !== 'string' || !URL.canParse(uri)) throw new ProtocolError(CODE.invalidParams, `"uri" must be a URI, got ${quote(uri)}`);
-      if (!registry.find(uri)) throw new ProtocolError(CODE.resourceNotFound, `Resource ${quote(uri)} does not exist`, { uri });
+      if (typeof uri !== 'string' || !URL.canParse(uri))
+        throw new ProtocolError(CODE.invalidParams, `"uri" must be a URI, got ${quote(uri)}`);
+      if (!registry.find(uri))
+        throw new ProtocolError(CODE.resourceNotFound, `Resource ${quote(uri)} does not exist`, { uri });
       const state = stateOf(call);
       if (state && !state.subscriptions.has(uri) && state.subscriptions.size >= config.MCP_MAX_SUBSCRIPTIONS) {
-        throw new ProtocolError(CODE.invalidParams, `A session may watch at most ${config.MCP_MAX_SUBSCRIPTIONS} resources`);
+        throw new ProtocolError(
+          CODE.invalidParams,
+          `A session may watch at most ${config.MCP_MAX_SUBSCRIPTIONS} resources`,
+        );
       }
       state?.subscriptions.add(uri);
       return {};
     });
     methods.set('resources/unsubscribe', ({ uri }, call) => {
-      if (typeof uri !== 'string') throw new ProtocolError(CODE.invalidParams, `"uri" must be a URI, got ${quote(uri)}`);
+      if (typeof uri !== 'string')
+        throw new ProtocolError(CODE.invalidParams, `"uri" must be a URI, got ${quote(uri)}`);
       const state = (call as StatefulCall).state;
       state?.subscriptions.delete(uri);
       if (state) states.tidy(state);
@@ -98,7 +115,11 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     const session = (call as StatefulCall).sealed;
     if (!session) return undefined;
     const state = states.make(session);
-    if (!state) throw new ProtocolError(CODE.internal, `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`);
+    if (!state)
+      throw new ProtocolError(
+        CODE.internal,
+        `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`,
+      );
     return state;
   }
 
@@ -107,7 +128,15 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     /** Undefined when sessions are off. */
     readonly sealed: Session | undefined;
 
-    constructor(http: Request, platform: Platform, message: Message, revision: string, principal: Principal | undefined, session: Session | undefined, exchange?: Exchange) {
+    constructor(
+      http: Request,
+      platform: Platform,
+      message: Message,
+      revision: string,
+      principal: Principal | undefined,
+      session: Session | undefined,
+      exchange?: Exchange,
+    ) {
       super(core, http, platform, message, revision, principal, exchange);
       this.sealed = session;
     }
@@ -149,7 +178,8 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
         const result = { content: [{ type: 'text', text: error.message }], isError: true };
         return { text: resultText(this.id, JSON.stringify(result)), status: 200 };
       }
-      if (error instanceof MissingCapability) return this.errorAnswer({ code: CODE.invalidParams, message: error.message });
+      if (error instanceof MissingCapability)
+        return this.errorAnswer({ code: CODE.invalidParams, message: error.message });
       return this.errorAnswer(this.errorOf(error, CODE.resourceNotFound));
     }
 
@@ -179,7 +209,9 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
           try {
             answers[key] = question.read(result);
           } catch (error) {
-            throw new ToolError(`The client's answer to ${quote(key)} does not fit: ${error instanceof Error ? error.message : String(error)}`);
+            throw new ToolError(
+              `The client's answer to ${quote(key)} does not fit: ${error instanceof Error ? error.message : String(error)}`,
+            );
           }
         }),
       );
@@ -191,17 +223,26 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
       if (this.done) return Promise.reject(new ToolError('The call is over'));
       const state = this.sealed && states.make(this.sealed);
       if (!state || !this.exchange.upgrade()) {
-        return Promise.reject(new ToolError(`Cannot send ${question.method}: this request is not answered by an event stream`));
+        return Promise.reject(
+          new ToolError(`Cannot send ${question.method}: this request is not answered by an event stream`),
+        );
       }
       if (state.pending.size >= config.MCP_MAX_PENDING) {
-        return Promise.reject(new ToolError(`Cannot send ${question.method}: ${config.MCP_MAX_PENDING} questions are open already`));
+        return Promise.reject(
+          new ToolError(`Cannot send ${question.method}: ${config.MCP_MAX_PENDING} questions are open already`),
+        );
       }
       const id = states.uniqueId();
       const { signal } = this;
       return new Promise((resolve, reject) => {
         const over = (reason: unknown) => {
           finish();
-          void this.emit(notificationText('notifications/cancelled', { requestId: id, reason: reason instanceof Error ? reason.message : String(reason) }));
+          void this.emit(
+            notificationText('notifications/cancelled', {
+              requestId: id,
+              reason: reason instanceof Error ? reason.message : String(reason),
+            }),
+          );
           reject(reason);
         };
         const aborted = () => over(signal.reason);
@@ -223,7 +264,9 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
         });
         if (signal.aborted) return aborted();
         signal.addEventListener('abort', aborted, { once: true });
-        void this.emit(JSON.stringify({ jsonrpc: '2.0', id, method: question.method, params: paramsOf(question, this.revision) }));
+        void this.emit(
+          JSON.stringify({ jsonrpc: '2.0', id, method: question.method, params: paramsOf(question, this.revision) }),
+        );
       });
     }
   }
@@ -235,7 +278,10 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
       stream() {
         if (!session) {
           if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
-          return { stream: new EventStream({ limits: core.limits, counts, heartbeat: core.heartbeat }), opening: FIRST_BYTE };
+          return {
+            stream: new EventStream({ limits: core.limits, counts, heartbeat: core.heartbeat }),
+            opening: FIRST_BYTE,
+          };
         }
         const stream = states.postStream(session);
         if (!stream) return undefined;
@@ -260,7 +306,12 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
 
   // ---- POST ----
 
-  function answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response> {
+  function answer(
+    body: unknown,
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+  ): Response | Promise<Response> {
     const batch = Array.isArray(body);
     if (!batch) {
       const wrong = judge(body);
@@ -268,37 +319,73 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     }
     const accepts = acceptsOf(request.headers.get('accept'));
     if (!accepts.json && !accepts.sse) {
-      return refuse(406, CODE.invalidRequest, `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`, {
-        id: readableId(body),
-      });
+      return refuse(
+        406,
+        CODE.invalidRequest,
+        `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`,
+        {
+          id: readableId(body),
+        },
+      );
     }
     const id = request.headers.get('mcp-session-id');
-    if (!batch && (body as unknown as Message).method === 'initialize') return initialize(body as unknown as Message, id, platform, principal);
+    if (!batch && (body as unknown as Message).method === 'initialize')
+      return initialize(body as unknown as Message, id, platform, principal);
 
     const version = request.headers.get('mcp-protocol-version');
     if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version, readableId(body));
     if (config.MCP_STATELESS) {
-      return serve(body as unknown as Message | unknown[], request, platform, principal, undefined, version ?? ASSUMED_REVISION);
+      return serve(
+        body as unknown as Message | unknown[],
+        request,
+        platform,
+        principal,
+        undefined,
+        version ?? ASSUMED_REVISION,
+      );
     }
     if (id === null) {
-      return refuse(400, CODE.invalidRequest, 'Mcp-Session-Id is missing; send initialize first and repeat the id it answers with', { id: readableId(body) });
+      return refuse(
+        400,
+        CODE.invalidRequest,
+        'Mcp-Session-Id is missing; send initialize first and repeat the id it answers with',
+        { id: readableId(body) },
+      );
     }
     const opened = sessions.open(id, principal);
     const go = (session: Session | undefined) =>
       contradiction(session, version, readableId(body)) ??
-      serve(body as unknown as Message | unknown[], request, platform, principal, session, (session as Session).revision);
+      serve(
+        body as unknown as Message | unknown[],
+        request,
+        platform,
+        principal,
+        session,
+        (session as Session).revision,
+      );
     return opened instanceof Promise ? opened.then(go) : go(opened);
   }
 
   function unsupported(version: string, id?: RequestId): Response {
-    return refuse(400, CODE.invalidRequest, `MCP-Protocol-Version ${quote(version)} is not supported; expected one of ${STATEFUL_REVISIONS.join(', ')}`, { id });
+    return refuse(
+      400,
+      CODE.invalidRequest,
+      `MCP-Protocol-Version ${quote(version)} is not supported; expected one of ${STATEFUL_REVISIONS.join(', ')}`,
+      { id },
+    );
   }
 
   /** What is wrong with the session of a request, if anything. */
   function contradiction(session: Session | undefined, version: string | null, id?: RequestId): Response | undefined {
-    if (!session) return refuse(404, CODE.invalidRequest, 'Session not found; send initialize to begin a new one', { id });
+    if (!session)
+      return refuse(404, CODE.invalidRequest, 'Session not found; send initialize to begin a new one', { id });
     if (version !== null && version !== session.revision) {
-      return refuse(400, CODE.invalidRequest, `MCP-Protocol-Version ${quote(version)} is not the ${session.revision} that this session negotiated`, { id });
+      return refuse(
+        400,
+        CODE.invalidRequest,
+        `MCP-Protocol-Version ${quote(version)} is not the ${session.revision} that this session negotiated`,
+        { id },
+      );
     }
     return undefined;
   }
@@ -323,16 +410,28 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     const refusal = busy(body, session);
     if (refusal) return refusal;
     const method = methods.get(body.method);
-    if (!method) return jsonAnswer(platform, errorText(body.id, CODE.methodNotFound, `Method ${quote(body.method)} is not supported`));
+    if (!method)
+      return jsonAnswer(
+        platform,
+        errorText(body.id, CODE.methodNotFound, `Method ${quote(body.method)} is not supported`),
+      );
     return new StatefulCall(request, platform, body, revision, principal, session).run(method);
   }
 
   function busy(message: Message, session: Session | undefined): Response | undefined {
     if (core.calls >= config.MCP_MAX_CALLS) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, { id: message.id, headers: { 'retry-after': '1' } });
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, {
+        id: message.id,
+        headers: { 'retry-after': '1' },
+      });
     }
     if (session && message.id !== undefined && states.find(session)?.calls.has(message.id)) {
-      return refuse(400, CODE.invalidRequest, `The id ${quote(message.id)} belongs to a request that is still in progress`, { id: message.id });
+      return refuse(
+        400,
+        CODE.invalidRequest,
+        `The id ${quote(message.id)} belongs to a request that is still in progress`,
+        { id: message.id },
+      );
     }
     return undefined;
   }
@@ -346,9 +445,14 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     session: Session | undefined,
     revision: string,
   ): Response | Promise<Response> {
-    if (revision !== '2025-03-26') return refuse(400, CODE.invalidRequest, `Revision ${revision} has no batches; send one message per request`);
+    if (revision !== '2025-03-26')
+      return refuse(400, CODE.invalidRequest, `Revision ${revision} has no batches; send one message per request`);
     if (items.length === 0 || items.length > config.MCP_MAX_BATCH) {
-      return refuse(400, CODE.invalidRequest, `A batch must have 1 to ${config.MCP_MAX_BATCH} messages, got ${items.length}`);
+      return refuse(
+        400,
+        CODE.invalidRequest,
+        `A batch must have 1 to ${config.MCP_MAX_BATCH} messages, got ${items.length}`,
+      );
     }
     const errors: string[] = [];
     const requests: [Message, Method][] = [];
@@ -360,23 +464,37 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
         return refuse(400, CODE.invalidRequest, 'Revision 2026-07-28 has no batches; send one message per request');
       } else if (message.method === undefined) take(message, session);
       else if (message.id === undefined) hear(message, session);
-      else if (message.method === 'initialize') errors.push(errorText(message.id, CODE.invalidRequest, 'initialize must not be part of a batch'));
+      else if (message.method === 'initialize')
+        errors.push(errorText(message.id, CODE.invalidRequest, 'initialize must not be part of a batch'));
       else {
         const method = methods.get(message.method);
         if (method) requests.push([message, method]);
-        else errors.push(errorText(message.id, CODE.methodNotFound, `Method ${quote(message.method)} is not supported`));
+        else
+          errors.push(errorText(message.id, CODE.methodNotFound, `Method ${quote(message.method)} is not supported`));
       }
     }
     if (requests.length === 0 && errors.length === 0) return accepted();
     const calls: StatefulCall[] = [];
-    const exchange = new Exchange(hostOf(calls), platform, acceptsOf(request.headers.get('accept')), requests.length + errors.length, true);
-    for (const [message] of requests) calls.push(new StatefulCall(request, platform, message, revision, principal, session, exchange));
+    const exchange = new Exchange(
+      hostOf(calls),
+      platform,
+      acceptsOf(request.headers.get('accept')),
+      requests.length + errors.length,
+      true,
+    );
+    for (const [message] of requests)
+      calls.push(new StatefulCall(request, platform, message, revision, principal, session, exchange));
     for (const text of errors) exchange.answer(text);
     for (const [index, [, method]] of requests.entries()) calls[index]?.run(method);
     return exchange.response;
   }
 
-  async function initialize(message: Message, sessionId: string | null, platform: Platform, principal: Principal | undefined): Promise<Response> {
+  async function initialize(
+    message: Message,
+    sessionId: string | null,
+    platform: Platform,
+    principal: Principal | undefined,
+  ): Promise<Response> {
     const id = message.id;
     if (id === undefined) return refuse(400, CODE.invalidRequest, 'initialize is a request and needs an "id"');
     if (sessionId !== null && !config.MCP_STATELESS) {
@@ -394,7 +512,9 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
             ? `"clientInfo" must be {name, version} of strings, got ${quote(clientInfo)}`
             : undefined;
     if (wrong) return jsonAnswer(platform, errorText(id, CODE.invalidParams, wrong));
-    const revision = STATEFUL_REVISIONS.includes(protocolVersion as string) ? (protocolVersion as string) : (STATEFUL_REVISIONS[0] as string);
+    const revision = STATEFUL_REVISIONS.includes(protocolVersion as string)
+      ? (protocolVersion as string)
+      : (STATEFUL_REVISIONS[0] as string);
     const { info, instructions } = registry;
     const result = { protocolVersion: revision, capabilities: registry.capabilities, serverInfo: info, instructions };
     const response = jsonAnswer(platform, resultText(id, JSON.stringify(result)));
@@ -412,16 +532,23 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     const { requestId, reason } = message.params ?? {};
     if (!isRequestId(requestId)) return;
     core.settle.turn();
-    states.find(session)?.calls.get(requestId)?.cancel(typeof reason === 'string' ? reason : 'The client cancelled the request');
+    states
+      .find(session)
+      ?.calls.get(requestId)
+      ?.cancel(typeof reason === 'string' ? reason : 'The client cancelled the request');
   }
 
   /** A response of the client; late, repeated and unknown ones are dropped. */
   function take(message: Message, session: Session | undefined): void {
-    const pending = session && typeof message.id === 'string' ? states.find(session)?.pending.get(message.id) : undefined;
+    const pending =
+      session && typeof message.id === 'string' ? states.find(session)?.pending.get(message.id) : undefined;
     if (!pending) return;
     if (message.error === undefined) return pending.settle(message.result, undefined);
     const { code, message: text } = isObject(message.error) ? message.error : {};
-    pending.settle(undefined, new ToolError(`The client refused: ${typeof text === 'string' ? text : 'no reason given'} (${quote(code)})`));
+    pending.settle(
+      undefined,
+      new ToolError(`The client refused: ${typeof text === 'string' ? text : 'no reason given'} (${quote(code)})`),
+    );
   }
 
   // ---- GET and DELETE ----
@@ -431,7 +558,9 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     const version = request.headers.get('mcp-protocol-version');
     if (config.MCP_STATELESS || isStatelessRevision(version)) {
       const why = config.MCP_STATELESS ? 'this server keeps no sessions' : `revision ${version} has no sessions`;
-      return refuse(405, CODE.invalidRequest, `${request.method} is not allowed: ${why}`, { headers: { allow: 'POST' } });
+      return refuse(405, CODE.invalidRequest, `${request.method} is not allowed: ${why}`, {
+        headers: { allow: 'POST' },
+      });
     }
     if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version);
     const id = request.headers.get('mcp-session-id');
@@ -444,23 +573,33 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
     const session = await sessionOf(request, principal);
     if (session instanceof Response) return session;
     const accept = request.headers.get('accept');
-    if (!acceptsOf(accept).sse) return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`);
+    if (!acceptsOf(accept).sse)
+      return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`);
 
     const last = request.headers.get('last-event-id');
     const named = last === null || last === '' ? undefined : EVENT_ID.exec(last);
-    if (named === null) return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} is no event id of this server`);
+    if (named === null)
+      return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} is no event id of this server`);
     const known = states.find(session);
     const resumed = named && known ? states.streamOf(known, named[1] ?? '') : undefined;
     const after = Number(named?.[2]);
-    if (resumed && after >= resumed.next) return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} names an event that was never sent`);
+    if (resumed && after >= resumed.next)
+      return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} names an event that was never sent`);
 
     const replaced = resumed ?? known?.standalone?.stream;
     if (counts.open >= config.MCP_MAX_CONNECTIONS && !replaced?.connected) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, { headers: { 'retry-after': '5' } });
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, {
+        headers: { 'retry-after': '5' },
+      });
     }
     const state = states.make(session);
     if (!state) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`, { headers: { 'retry-after': '5' } });
+      return refuse(
+        503,
+        CODE.internal,
+        `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`,
+        { headers: { 'retry-after': '5' } },
+      );
     }
     const MadeResponse = platform.Response ?? Response;
     if (resumed) return new MadeResponse(resumed.connect(after, FIRST_BYTE, config.MCP_RETRY), SSE_INIT);
@@ -504,7 +643,8 @@ export function stateful(core: Core, sessions: Sessions, states: SessionStates, 
       toolsChanged: () => tell('notifications/tools/list_changed', undefined, listening),
       promptsChanged: () => tell('notifications/prompts/list_changed', undefined, listening),
       resourcesChanged: () => tell('notifications/resources/list_changed', undefined, listening),
-      resourceUpdated: (uri) => tell('notifications/resources/updated', { uri }, (state) => watches(state.subscriptions, uri)),
+      resourceUpdated: (uri) =>
+        tell('notifications/resources/updated', { uri }, (state) => watches(state.subscriptions, uri)),
     },
   };
 }

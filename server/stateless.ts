@@ -9,26 +9,26 @@ import type { LogLevel } from './content.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import { headerText, paramMismatch } from './param-headers.ts';
 import {
-  CODE,
-  META,
-  type Message,
-  type Params,
-  type Platform,
-  type RequestId,
-  SSE_INIT,
-  STATELESS_REVISIONS,
   accepted,
   acceptsOf,
+  CODE,
   isObject,
   judge,
+  META,
+  type Message,
   notificationText,
+  type Params,
+  type Platform,
   quote,
+  type RequestId,
   readableId,
   refuse,
   resultText,
+  SSE_INIT,
+  STATELESS_REVISIONS,
   statusOf,
 } from './protocol.ts';
-import { type Seal, digest } from './seal.ts';
+import { digest, type Seal } from './seal.ts';
 import { EventStream } from './sse.ts';
 import { watches } from './subscriptions.ts';
 import {
@@ -44,7 +44,12 @@ import {
 
 export interface Stateless {
   /** POST of a parsed body. */
-  answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response>;
+  answer(
+    body: unknown,
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+  ): Response | Promise<Response>;
   readonly notify: Notify;
   /** Listen streams open now. */
   readonly listening: number;
@@ -119,10 +124,19 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     #fresh = true;
     #asked: InputRequired | undefined;
 
-    constructor(http: Request, platform: Platform, message: Message, principal: Principal | undefined, revision: string) {
+    constructor(
+      http: Request,
+      platform: Platform,
+      message: Message,
+      principal: Principal | undefined,
+      revision: string,
+    ) {
       super(core, http, platform, message, revision, principal);
       const meta = message.params?._meta ?? {};
-      this.client = { info: clientInfo(meta[META.clientInfo]), capabilities: meta[META.clientCapabilities] as ClientCapabilities };
+      this.client = {
+        info: clientInfo(meta[META.clientInfo]),
+        capabilities: meta[META.clientCapabilities] as ClientCapabilities,
+      };
       this.logLevel = meta[META.logLevel] as LogLevel | undefined;
     }
 
@@ -178,7 +192,10 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     protected failure(error: unknown): { text: string; status: number } {
       if (error instanceof MissingCapability) {
         const { message, required } = error;
-        return this.errorAnswer({ code: CODE.missingCapability, message, data: { requiredCapabilities: required } }, 400);
+        return this.errorAnswer(
+          { code: CODE.missingCapability, message, data: { requiredCapabilities: required } },
+          400,
+        );
       }
       const told = this.errorOf(error, CODE.invalidParams);
       return this.errorAnswer(told, statusOf(told.code));
@@ -212,7 +229,10 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       this.#state ??= { rounds: [], open: {}, kept: {}, expires: 0 };
       const { rounds } = this.#state;
       const { inputResponses } = this.params;
-      const given = rounds[round] ?? { ...this.#state.open, ...(isObject(inputResponses) && this.#fresh && inputResponses) };
+      const given = rounds[round] ?? {
+        ...this.#state.open,
+        ...(isObject(inputResponses) && this.#fresh && inputResponses),
+      };
       const raw: Record<string, unknown> = {};
       const answers: Record<string, unknown> = {};
       const open: Record<string, Question<unknown>> = {};
@@ -255,16 +275,29 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       const { kept } = this.#state;
       if (!Object.hasOwn(kept, key)) {
         const made = await make();
-        Object.defineProperty(kept, key, { value: made === undefined ? null : made, enumerable: true, configurable: true, writable: true });
+        Object.defineProperty(kept, key, {
+          value: made === undefined ? null : made,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
       }
       return kept[key] as T;
     }
 
     async #inputRequired({ inputRequests }: InputRequired): Promise<Outcome> {
-      const state: RequestState = { rounds: [], open: {}, kept: {}, ...this.#state, expires: core.clock.now() + config.MCP_STATE_TTL * 1000 };
+      const state: RequestState = {
+        rounds: [],
+        open: {},
+        kept: {},
+        ...this.#state,
+        expires: core.clock.now() + config.MCP_STATE_TTL * 1000,
+      };
       const requestState = await seal.close(state, await this.#context());
       if (requestState.length > config.MCP_MAX_STATE) {
-        throw new Error(`The state of this call takes ${requestState.length} characters, and MCP_MAX_STATE is ${config.MCP_MAX_STATE}`);
+        throw new Error(
+          `The state of this call takes ${requestState.length} characters, and MCP_MAX_STATE is ${config.MCP_MAX_STATE}`,
+        );
       }
       return { resultType: 'input_required', inputRequests, requestState };
     }
@@ -272,7 +305,12 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     /** What a state is bound to: who calls, and what is called with which arguments. */
     async #context(): Promise<string> {
       this.#digest ??= await digest(
-        canonical([this.principal?.subject ?? null, this.method, this.params.name ?? this.params.uri, this.params.arguments ?? {}]),
+        canonical([
+          this.principal?.subject ?? null,
+          this.method,
+          this.params.name ?? this.params.uri,
+          this.params.arguments ?? {},
+        ]),
       );
       return this.#digest;
     }
@@ -280,27 +318,46 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   // ---- POST ----
 
-  function answer(body: unknown, request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response> {
+  function answer(
+    body: unknown,
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+  ): Response | Promise<Response> {
     const wrong = judge(body);
     if (wrong) return refuse(400, CODE.invalidRequest, wrong, { id: readableId(body) });
     const message = body as Message;
     const { id, method } = message;
-    if (method === undefined) return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28', { id });
+    if (method === undefined)
+      return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28', { id });
     // The core defines no notification from client to server over HTTP; whatever it says is heard and dropped.
     if (id === undefined) return accepted();
     const accepts = acceptsOf(request.headers.get('accept'));
     if (!accepts.json && !accepts.sse) {
-      return refuse(406, CODE.invalidRequest, `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`, { id });
+      return refuse(
+        406,
+        CODE.invalidRequest,
+        `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`,
+        { id },
+      );
     }
     if (!accepts.sse && method === 'subscriptions/listen') {
       return refuse(406, CODE.invalidRequest, 'Accept must allow text/event-stream', { id });
     }
     const run = methods.get(method);
-    const refusal = ladder(message, id, request.headers, run !== undefined || (listens && method === 'subscriptions/listen'));
+    const refusal = ladder(
+      message,
+      id,
+      request.headers,
+      run !== undefined || (listens && method === 'subscriptions/listen'),
+    );
     if (refusal) return refusal;
     if (!run) return listen(message, id, platform);
     if (core.calls >= config.MCP_MAX_CALLS) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, { id, headers: { 'retry-after': '1' } });
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, {
+        id,
+        headers: { 'retry-after': '1' },
+      });
     }
     const revision = message.params?._meta?.[META.protocolVersion] as string;
     const call = new StatelessCall(request, platform, message, principal, revision);
@@ -313,35 +370,49 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     const method = message.method as string;
     const meta = message.params?._meta;
     const claimed = meta?.[META.protocolVersion];
-    if (typeof claimed !== 'string') return invalid(id, `params._meta needs "${META.protocolVersion}" as a string, got ${quote(claimed)}`);
+    if (typeof claimed !== 'string')
+      return invalid(id, `params._meta needs "${META.protocolVersion}" as a string, got ${quote(claimed)}`);
     const capabilities = meta?.[META.clientCapabilities];
-    if (!isObject(capabilities)) return invalid(id, `params._meta needs "${META.clientCapabilities}" as an object, got ${quote(capabilities)}`);
+    if (!isObject(capabilities))
+      return invalid(id, `params._meta needs "${META.clientCapabilities}" as an object, got ${quote(capabilities)}`);
 
     const version = headers.get('mcp-protocol-version');
     if (version !== claimed) {
-      return mismatch(id, `Header MCP-Protocol-Version is ${quote(version ?? undefined)}, but params._meta claims ${quote(claimed)}`);
+      return mismatch(
+        id,
+        `Header MCP-Protocol-Version is ${quote(version ?? undefined)}, but params._meta claims ${quote(claimed)}`,
+      );
     }
     if (!STATELESS_REVISIONS.includes(claimed)) {
       const data = { supported: STATELESS_REVISIONS, requested: claimed };
-      return refuse(400, CODE.unsupportedVersion, `Protocol version ${quote(claimed)} is not supported; expected one of ${STATELESS_REVISIONS.join(', ')}`, { id, data });
+      return refuse(
+        400,
+        CODE.unsupportedVersion,
+        `Protocol version ${quote(claimed)} is not supported; expected one of ${STATELESS_REVISIONS.join(', ')}`,
+        { id, data },
+      );
     }
     const named = headers.get('mcp-method');
-    if (named !== method) return mismatch(id, `Header Mcp-Method is ${quote(named ?? undefined)}, but the method is ${quote(method)}`);
+    if (named !== method)
+      return mismatch(id, `Header Mcp-Method is ${quote(named ?? undefined)}, but the method is ${quote(method)}`);
     const member = NAMED.get(method);
     if (member !== undefined) {
       const given = headers.get('mcp-name');
       const name = message.params?.[member];
-      if (given === null && name !== undefined) return mismatch(id, `Header Mcp-Name is missing, params.${member} is ${quote(name)}`);
+      if (given === null && name !== undefined)
+        return mismatch(id, `Header Mcp-Name is missing, params.${member} is ${quote(name)}`);
       if (given !== null) {
         const text = headerText(given);
         if (text === undefined) return mismatch(id, `Header Mcp-Name is not valid base64: ${quote(given)}`);
-        if (text !== name) return mismatch(id, `Header Mcp-Name is ${quote(text)}, but params.${member} is ${quote(name)}`);
+        if (text !== name)
+          return mismatch(id, `Header Mcp-Name is ${quote(text)}, but params.${member} is ${quote(name)}`);
       }
     }
     if (!known) return refuse(404, CODE.methodNotFound, `Method ${quote(method)} is not supported`, { id });
     if (method === 'tools/call') {
       const mirrored = registry.tools.get(message.params?.name as string)?.headers;
-      const differs = mirrored && mirrored.length > 0 ? paramMismatch(mirrored, message.params?.arguments, headers) : undefined;
+      const differs =
+        mirrored && mirrored.length > 0 ? paramMismatch(mirrored, message.params?.arguments, headers) : undefined;
       if (differs) return mismatch(id, differs);
     }
     const level = meta?.[META.logLevel];
@@ -355,13 +426,21 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   function listen(message: Message, id: RequestId, platform: Platform): Response {
     const asked = message.params?.notifications;
-    if (!isObject(asked)) return refuse(200, CODE.invalidParams, `"notifications" must be an object, got ${quote(asked)}`, { id });
+    if (!isObject(asked))
+      return refuse(200, CODE.invalidParams, `"notifications" must be an object, got ${quote(asked)}`, { id });
     const uris = asked.resourceSubscriptions ?? [];
     if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) {
-      return refuse(200, CODE.invalidParams, `"resourceSubscriptions" must be a list of URIs, got ${quote(uris)}`, { id });
+      return refuse(200, CODE.invalidParams, `"resourceSubscriptions" must be a list of URIs, got ${quote(uris)}`, {
+        id,
+      });
     }
     if (uris.length > config.MCP_MAX_SUBSCRIPTIONS) {
-      return refuse(200, CODE.invalidParams, `A listen stream may watch at most ${config.MCP_MAX_SUBSCRIPTIONS} resources, got ${uris.length}`, { id });
+      return refuse(
+        200,
+        CODE.invalidParams,
+        `A listen stream may watch at most ${config.MCP_MAX_SUBSCRIPTIONS} resources, got ${uris.length}`,
+        { id },
+      );
     }
     for (const flag of ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged']) {
       if (asked[flag] !== undefined && typeof asked[flag] !== 'boolean') {
@@ -369,7 +448,10 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       }
     }
     if (counts.open >= config.MCP_MAX_CONNECTIONS) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, { id, headers: { 'retry-after': '5' } });
+      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, {
+        id,
+        headers: { 'retry-after': '5' },
+      });
     }
     const { tools, prompts, resources } = registry.capabilities;
     const gone = () => {
@@ -399,14 +481,20 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       ...(listener.resources && { resourcesListChanged: true }),
       ...(resources && asked.resourceSubscriptions !== undefined && { resourceSubscriptions: uris }),
     };
-    stream.write(notificationText('notifications/subscriptions/acknowledged', { _meta: { [META.subscriptionId]: id }, notifications: honoured }));
+    stream.write(
+      notificationText('notifications/subscriptions/acknowledged', {
+        _meta: { [META.subscriptionId]: id },
+        notifications: honoured,
+      }),
+    );
     listeners.add(listener);
     return new (platform.Response ?? Response)(stream.connect(), SSE_INIT);
   }
 
   function tell(method: string, params: object, hears: (listener: Listener) => boolean): void {
     for (const listener of listeners) {
-      if (hears(listener)) listener.stream.write(notificationText(method, { ...params, _meta: { [META.subscriptionId]: listener.id } }));
+      if (hears(listener))
+        listener.stream.write(notificationText(method, { ...params, _meta: { [META.subscriptionId]: listener.id } }));
     }
   }
 
@@ -419,7 +507,8 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       toolsChanged: () => tell('notifications/tools/list_changed', {}, (listener) => listener.tools),
       promptsChanged: () => tell('notifications/prompts/list_changed', {}, (listener) => listener.prompts),
       resourcesChanged: () => tell('notifications/resources/list_changed', {}, (listener) => listener.resources),
-      resourceUpdated: (uri) => tell('notifications/resources/updated', { uri }, (listener) => watches(listener.uris, uri)),
+      resourceUpdated: (uri) =>
+        tell('notifications/resources/updated', { uri }, (listener) => watches(listener.uris, uri)),
     },
     close() {
       for (const { id, stream } of listeners) {

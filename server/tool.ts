@@ -244,7 +244,11 @@ const forms = new WeakMap<z.ZodObject, Record<string, unknown>>();
 function formSchema(schema: z.ZodObject): Record<string, unknown> {
   const known = forms.get(schema);
   if (known) return known;
-  const { $schema: _dialect, additionalProperties: _closed, ...form } = z.toJSONSchema(schema, {
+  const {
+    $schema: _dialect,
+    additionalProperties: _closed,
+    ...form
+  } = z.toJSONSchema(schema, {
     io: 'input',
     override({ jsonSchema }) {
       if (jsonSchema.oneOf) delete jsonSchema.enum;

@@ -18,7 +18,7 @@ const OPERATORS = '+#./;?&';
 export function uriTemplate(template: string): UriTemplate {
   const variables: string[] = [];
   /** What each capturing group holds. */
-  const groups: ({ operator: string; variables: Variable[] })[] = [];
+  const groups: { operator: string; variables: Variable[] }[] = [];
   let pattern = '';
   let at = 0;
   for (const found of template.matchAll(/\{([^{}]*)\}/g)) {
@@ -26,20 +26,34 @@ export function uriTemplate(template: string): UriTemplate {
     at = found.index + found[0].length;
     const body = found[1] ?? '';
     const operator = OPERATORS.includes(body[0] ?? ' ') ? (body[0] ?? '') : '';
-    const list = body.slice(operator.length).split(',').map((text): Variable => {
-      const parts = /^([A-Za-z0-9_.%]+)(\*|:\d{1,4})?$/.exec(text);
-      if (!parts?.[1]) throw new Error(`URI template ${JSON.stringify(template)} has the expression "{${body}}", which RFC 6570 does not allow`);
-      if (variables.includes(parts[1])) throw new Error(`URI template ${JSON.stringify(template)} has the variable "${parts[1]}" twice`);
-      variables.push(parts[1]);
-      return { name: parts[1], explode: parts[2] === '*' };
-    });
+    const list = body
+      .slice(operator.length)
+      .split(',')
+      .map((text): Variable => {
+        const parts = /^([A-Za-z0-9_.%]+)(\*|:\d{1,4})?$/.exec(text);
+        if (!parts?.[1])
+          throw new Error(
+            `URI template ${JSON.stringify(template)} has the expression "{${body}}", which RFC 6570 does not allow`,
+          );
+        if (variables.includes(parts[1]))
+          throw new Error(`URI template ${JSON.stringify(template)} has the variable "${parts[1]}" twice`);
+        variables.push(parts[1]);
+        return { name: parts[1], explode: parts[2] === '*' };
+      });
     if (operator === '?' || operator === '&') {
       pattern += `(${operator === '?' ? '\\?' : '&'}[^#]*)?`;
       groups.push({ operator, variables: list });
       continue;
     }
     for (const [index, variable] of list.entries()) {
-      const glue = operator === '' || operator === '+' ? (index > 0 ? ',' : '') : index > 0 && operator === '#' ? ',' : literal(operator);
+      const glue =
+        operator === '' || operator === '+'
+          ? index > 0
+            ? ','
+            : ''
+          : index > 0 && operator === '#'
+            ? ','
+            : literal(operator);
       groups.push({ operator, variables: [variable] });
       if (operator === '+' || operator === '#') pattern += `${glue}(.+)`;
       else if (operator === ';') pattern += `;${literal(variable.name)}=?([^/;?#]*)`;

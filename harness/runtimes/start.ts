@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { prepareWorker } from './workerd.ts';
@@ -83,7 +83,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     throw new Error(`${entry} on ${runtime} ${failure}\n${stderr()}${stdout()}`.trimEnd());
   }
   return {
-    url: origin + (env['MCP_PATH'] ?? '/mcp'),
+    url: origin + (env.MCP_PATH ?? '/mcp'),
     origin,
     port,
     pid: child.pid ?? 0,
