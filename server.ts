@@ -217,19 +217,20 @@ export function application(
   make: (env: Environment) => Promise<Server>,
 ): Application & { server(env: Environment): Promise<Server> } {
   const kind = runtime();
-  let making: Promise<Server> | undefined;
   let made: Server | undefined;
-  const server = (env: Environment) => {
-    making ??= make(env).then((ready) => {
-      made = ready;
-      return ready;
-    });
-    return making;
+  let making: Promise<Server> | undefined;
+  const server = async (env: Environment): Promise<Server> => {
+    if (made) return made;
+    // On Workers a promise of a request that ended can never be awaited by another, so each makes its own; the first stays.
+    if (kind !== 'workers') making ??= make(env);
+    const ready = await (making ?? make(env));
+    made ??= ready;
+    return made;
   };
   return {
     server,
-    fetch(request, second) {
-      const platform = platformOf(kind, request, second);
+    fetch(request, second, third) {
+      const platform = platformOf(kind, request, second, third);
       if (made) return made.fetch(request, platform);
       return server(kind === 'workers' ? (second as Environment) : environment()).then((ready) =>
         ready.fetch(request, platform),
@@ -244,12 +245,18 @@ export function application(
   };
 }
 
+type Listen = (
+  fetch: (request: Request, platform: Platform) => Promise<Response>,
+  at: { host: string; port: number },
+) => Promise<{ url: string }>;
+
 /** Starts an application that is the main module: Node listens, the others do by themselves. What cannot start says why, in one line. */
 export async function start(app: ReturnType<typeof application>): Promise<void> {
   try {
     const server = await app.server(environment());
     if (runtime() !== 'node') return;
-    const { listen } = await import('./server/node.ts');
+    // The type is lost on purpose: the adapter's own types are a runtime's, and this page is checked without any.
+    const { listen } = (await import('./server/node.ts' as string)) as { listen: Listen };
     const { url } = await listen(app.fetch, { host: server.config.MCP_HOST, port: server.config.MCP_PORT });
     console.log(`MCP endpoint: ${url}${server.config.MCP_PATH}`);
   } catch (error) {

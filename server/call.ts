@@ -236,6 +236,7 @@ export abstract class Call implements Context {
       const exchange = this.exchange;
       this.core.settle.enter(exchange, this.host);
       this.#follow(outcome);
+      this.platform.waitUntil?.(outcome.catch(() => {}));
       return exchange.response;
     }
     return this.#finish({ text: this.#result(outcome), status: 200 });

@@ -36,11 +36,17 @@ export function exit(code: number): void {
 
 const NOTHING: Platform = {};
 
-/** What the second argument of `fetch` says of the request; addresses are looked up only when asked for. */
-export function platformOf(kind: Runtime, request: Request, second: unknown): Platform {
+/** What the further arguments of `fetch` say of the request; addresses are looked up only when asked for. */
+export function platformOf(kind: Runtime, request: Request, second: unknown, third: unknown): Platform {
   if (kind === 'node') return (second as Platform | undefined) ?? NOTHING;
-  if (kind === 'workers')
-    return { cf: (request as { cf?: unknown }).cf, address: request.headers.get('cf-connecting-ip') ?? undefined };
+  if (kind === 'workers') {
+    const context = third as { waitUntil?: (work: Promise<unknown>) => void } | undefined;
+    return {
+      cf: (request as { cf?: unknown }).cf,
+      address: request.headers.get('cf-connecting-ip') ?? undefined,
+      waitUntil: context?.waitUntil?.bind(context),
+    };
+  }
   if (typeof second !== 'object' || second === null) return NOTHING;
   return kind === 'bun' ? new BunPlatform(request, second) : new DenoPlatform(second);
 }

@@ -151,6 +151,8 @@ export interface Platform {
   address?: string | undefined;
   /** Cloudflare's request properties. */
   cf?: unknown;
+  /** Keeps the request's work alive after its answer, where that ends it (Workers). */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** A cheaper Response that the adapter understands; the global one otherwise. */
   Response?: typeof Response;
 }

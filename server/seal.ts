@@ -14,9 +14,13 @@ export interface Seal {
 
 /** @param secret shared by all nodes; random when empty. Keys are derived at first use: Workers allow no crypto before a request. */
 export function seal(secret: string): Seal {
-  let keys: Promise<{ mac: CryptoKey; box: CryptoKey }> | undefined;
-  const ready = () => {
-    keys ??= derive(secret);
+  // Kept as values, not as a promise: on Workers a promise of a request that ended can never be awaited by another.
+  let seed: Uint8Array<ArrayBuffer> | undefined;
+  let keys: Keys | undefined;
+  const ready = async (): Promise<Keys> => {
+    if (keys) return keys;
+    seed ??= secret === '' ? crypto.getRandomValues(new Uint8Array(32)) : encoder.encode(secret);
+    keys = await derive(seed);
     return keys;
   };
   return {
@@ -55,8 +59,12 @@ export function seal(secret: string): Seal {
   };
 }
 
-async function derive(secret: string): Promise<{ mac: CryptoKey; box: CryptoKey }> {
-  const seed = secret === '' ? crypto.getRandomValues(new Uint8Array(32)) : encoder.encode(secret);
+interface Keys {
+  mac: CryptoKey;
+  box: CryptoKey;
+}
+
+async function derive(seed: Uint8Array<ArrayBuffer>): Promise<Keys> {
   const root = await crypto.subtle.importKey('raw', seed, 'HKDF', false, ['deriveKey']);
   const hkdf = (info: string) => ({
     name: 'HKDF',

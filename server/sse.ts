@@ -310,7 +310,7 @@ export class Connection {
       this.#missed = 0;
       this.#wanting = false;
       this.#stream.options.counts.beats++;
-      this.#controller?.enqueue(BEAT);
+      this.#enqueue(BEAT);
     } else if (++this.#missed > missable) {
       this.#stream.stalled();
     }
@@ -318,12 +318,13 @@ export class Connection {
 
   flush(): void {
     const chunk = this.#closed ? undefined : this.#stream.take(this);
-    if (chunk) this.#controller?.enqueue(chunk);
+    if (chunk) this.#enqueue(chunk);
   }
 
   close(retry_ms?: number): void {
     if (this.#closed) return;
-    if (retry_ms !== undefined) this.#controller?.enqueue(encoder.encode(`retry: ${retry_ms}\n\n`));
+    if (retry_ms !== undefined) this.#enqueue(encoder.encode(`retry: ${retry_ms}\n\n`));
+    if (this.#closed) return;
     this.#finish();
     this.#controller?.close();
   }
@@ -335,7 +336,7 @@ export class Connection {
     let chunk = this.#stream.take(this);
     if (chunk === undefined && this.#opening !== undefined) chunk = encoder.encode(this.#opening);
     this.#opening = undefined;
-    if (chunk !== undefined) this.#controller?.enqueue(chunk);
+    if (chunk !== undefined && !this.#enqueue(chunk)) return;
     // The end goes with the last event: a reader that closes on it needs no further read.
     if (this.#stream.ended && this.cursor >= this.#stream.next) {
       this.#finish();
@@ -343,6 +344,21 @@ export class Connection {
       this.#stream.left(this, false);
     } else if (chunk === undefined) {
       this.#wanting = true;
+    }
+  }
+
+  /** @returns false when the reader is found to be gone */
+  #enqueue(chunk: Uint8Array): boolean {
+    try {
+      this.#controller?.enqueue(chunk);
+      return true;
+    } catch {
+      // Workers tell that a reader left only when something is sent to it.
+      if (!this.#closed) {
+        this.#finish();
+        this.#stream.left(this, true);
+      }
+      return false;
     }
   }
 

@@ -162,7 +162,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     return `${origin}${(count++).toString(36)}`;
   };
 
-  const create = (state: SessionState, id: string, onHangup?: () => void) =>
+  const create = (id: string, onHangup?: () => void) =>
     new EventStream({
       id,
       limits,
@@ -213,7 +213,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
         if (!states.has(session.key)) states.set(session.key, state);
       }
       const id = uniqueId();
-      const stream = create(state, id);
+      const stream = create(id);
       state.streams.set(id, stream);
       return stream;
     },
@@ -224,7 +224,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       if (!state.standalone) {
         const id = uniqueId();
         state.unread = clock.now();
-        const stream = create(state, id, () => {
+        const stream = create(id, () => {
           state.unread = clock.now();
         });
         state.standalone = { id, stream };

@@ -236,6 +236,8 @@ export function stateful(
       const { signal } = this;
       return new Promise((resolve, reject) => {
         const over = (reason: unknown) => {
+          // On Workers only the request that set a timer can call it off, so it may still come.
+          if (!state.pending.has(id)) return;
           finish();
           void this.emit(
             notificationText('notifications/cancelled', {
@@ -543,7 +545,10 @@ export function stateful(
     const pending =
       session && typeof message.id === 'string' ? states.find(session)?.pending.get(message.id) : undefined;
     if (!pending) return;
-    if (message.error === undefined) return pending.settle(message.result, undefined);
+    if (message.error === undefined) {
+      pending.settle(message.result, undefined);
+      return;
+    }
     const { code, message: text } = isObject(message.error) ? message.error : {};
     pending.settle(
       undefined,

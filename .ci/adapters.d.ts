@@ -1,2 +1,0 @@
-// For tsconfig.core.json only: what the adapters import, without types.
-declare module 'node:*';
