@@ -7,13 +7,13 @@
  */
 
 import { Router } from 'itty-router/Router';
+import { application, platformOf, runtime, start } from './server/application.ts';
 import type { Core } from './server/call.ts';
 import { type Clock, systemClock } from './server/clock.ts';
 import { type Config, type Environment, readConfig } from './server/config.ts';
 import { sharedMethods } from './server/dispatch.ts';
 import { settleWindow } from './server/exchange.ts';
 import { gates } from './server/gates.ts';
-import { environment, exit, platformOf, runtime } from './server/platform.ts';
 import { CODE, eraOf, type Message, type Platform, readMessage, refuse, SECURITY_HEADERS } from './server/protocol.ts';
 import { compile, type ServerInfo } from './server/registry.ts';
 import { seal } from './server/seal.ts';
@@ -25,8 +25,8 @@ import { stateless } from './server/stateless.ts';
 import { memoryStore, type Store } from './server/store.ts';
 import type { CachePolicy, Feature, Notify } from './server/tool.ts';
 
+export { application, start } from './server/application.ts';
 export { type ManualClock, manualClock } from './server/clock.ts';
-export type * from './server/tool.ts';
 export * from './server/tool.ts';
 export type { Clock, Config, Environment, ServerInfo, Store };
 
@@ -66,7 +66,8 @@ export interface Stats {
 }
 
 export interface Server {
-  fetch(request: Request, platform?: Platform): Promise<Response>;
+  /** Answers a request. What a runtime passes beside it (Bun's server, Deno's info, Workers' env and context) may follow. */
+  fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
   /** Notifies clients of changes, from anywhere. */
   readonly notify: Notify;
   readonly config: Config;
@@ -79,7 +80,8 @@ export interface Server {
 export function createServer(options: ServerOptions): Server {
   const { features, instructions, cache, env = {}, clock = systemClock, onError = logError, ...info } = options;
   const config = readConfig(env);
-  const shared = runtime() !== 'workers';
+  const kind = runtime();
+  const shared = kind !== 'workers';
   const registry = compile({ info, instructions, features, cache, pageSize: config.MCP_PAGE_SIZE });
   const counts = streamCounts();
   const notify: Notify = {
@@ -169,12 +171,13 @@ export function createServer(options: ServerOptions): Server {
   return {
     notify,
     config,
-    async fetch(request, platform = {}) {
+    async fetch(request, second, third) {
       try {
         const origin = request.headers.get('origin');
         const refusal = gate.origin(request, origin);
         if (refusal) return refusal;
         if (request.method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
+        const platform = platformOf(kind, request, second, third);
         const response = await (isEndpoint(request.url) ? mcp(request, platform) : elsewhere.fetch(request));
         return origin === null ? response : gate.share(response, origin);
       } catch (error) {
@@ -203,67 +206,7 @@ function logError(error: unknown, during: string, correlationId: string): void {
   console.error(`error ${correlationId} during ${during}:`, error);
 }
 
-// ---- the default export: the shape that each runtime looks for -----------------------------------
-
-export interface Application {
-  fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
-  /** Where Bun listens; Node by `start`. */
-  readonly port: number;
-  readonly hostname: string;
-}
-
-/** An application whose server is made when it is first needed, from the environment of its runtime. */
-export function application(
-  make: (env: Environment) => Promise<Server>,
-): Application & { server(env: Environment): Promise<Server> } {
-  const kind = runtime();
-  let made: Server | undefined;
-  let making: Promise<Server> | undefined;
-  const server = async (env: Environment): Promise<Server> => {
-    if (made) return made;
-    // On Workers a promise of a request that ended can never be awaited by another, so each makes its own; the first stays.
-    if (kind !== 'workers') making ??= make(env);
-    const ready = await (making ?? make(env));
-    made ??= ready;
-    return made;
-  };
-  return {
-    server,
-    fetch(request, second, third) {
-      const platform = platformOf(kind, request, second, third);
-      if (made) return made.fetch(request, platform);
-      return server(kind === 'workers' ? (second as Environment) : environment()).then((ready) =>
-        ready.fetch(request, platform),
-      );
-    },
-    get port() {
-      return readConfig(environment()).MCP_PORT;
-    },
-    get hostname() {
-      return readConfig(environment()).MCP_HOST;
-    },
-  };
-}
-
-type Listen = (
-  fetch: (request: Request, platform: Platform) => Promise<Response>,
-  at: { host: string; port: number },
-) => Promise<{ url: string }>;
-
-/** Starts an application that is the main module: Node listens, the others do by themselves. What cannot start says why, in one line. */
-export async function start(app: ReturnType<typeof application>): Promise<void> {
-  try {
-    const server = await app.server(environment());
-    if (runtime() !== 'node') return;
-    // The type is lost on purpose: the adapter's own types are a runtime's, and this page is checked without any.
-    const { listen } = (await import('./server/node.ts' as string)) as { listen: Listen };
-    const { url } = await listen(app.fetch, { host: server.config.MCP_HOST, port: server.config.MCP_PORT });
-    console.log(`MCP endpoint: ${url}${server.config.MCP_PATH}`);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    exit(1);
-  }
-}
+// ---- the default export: what each runtime looks for ----------------------------------------------
 
 const app = application(async (env) => {
   const { features } = await import('./tools/mod.ts');

@@ -59,7 +59,10 @@ export function gates(config: Config): Gates {
 
   return {
     origin(request, origin) {
-      const host = request.headers.get('host') ?? hostOf(request.url);
+      // An absolute target names an authority of its own, so both are looked at.
+      const target = hostOf(request.url);
+      const named = request.headers.get('host') ?? target;
+      const host = hostAllowed(named) ? target : named;
       if (!hostAllowed(host)) {
         return refuse(
           403,

@@ -1,0 +1,141 @@
+/**
+ * The one place that looks at the runtime, and only by asking `globalThis`: which it is, its environment, what it hands to
+ * `fetch` beside the request, and the default export it looks for.
+ */
+
+import { type Config, type Environment, readConfig } from './config.ts';
+import type { Platform } from './protocol.ts';
+
+export type Runtime = 'bun' | 'deno' | 'node' | 'workers';
+
+interface Process {
+  env?: Environment;
+  exit?: (code: number) => never;
+}
+
+const globals = globalThis as { Bun?: unknown; Deno?: unknown; process?: Process; navigator?: { userAgent?: string } };
+
+export function runtime(): Runtime {
+  if (globals.navigator?.userAgent === 'Cloudflare-Workers') return 'workers';
+  if (globals.Bun !== undefined) return 'bun';
+  if (globals.Deno !== undefined) return 'deno';
+  return 'node';
+}
+
+/** The process's environment; empty on Workers, where it comes with each request. */
+export function environment(): Environment {
+  const { process } = globals;
+  return (runtime() !== 'workers' && process?.env) || {};
+}
+
+/** Ends the process where there is one. */
+export function exit(code: number): void {
+  const { process } = globals;
+  process?.exit?.(code);
+}
+
+const NOTHING: Platform = {};
+
+/** What the further arguments of `fetch` say of the request; addresses are looked up only when asked for. */
+export function platformOf(kind: Runtime, request: Request, second: unknown, third: unknown): Platform {
+  if (kind === 'node') return (second as Platform | undefined) ?? NOTHING;
+  if (kind === 'workers') {
+    const context = third as { waitUntil?: (work: Promise<unknown>) => void } | undefined;
+    return {
+      cf: (request as { cf?: unknown }).cf,
+      address: request.headers.get('cf-connecting-ip') ?? undefined,
+      waitUntil: context?.waitUntil?.bind(context),
+    };
+  }
+  if (typeof second !== 'object' || second === null) return NOTHING;
+  return kind === 'bun' ? new BunPlatform(request, second) : new DenoPlatform(second);
+}
+
+class BunPlatform implements Platform {
+  readonly #request: Request;
+  readonly #server: { requestIP?: (request: Request) => { address: string } | null };
+  constructor(request: Request, server: object) {
+    this.#request = request;
+    this.#server = server;
+  }
+  get address(): string | undefined {
+    return this.#server.requestIP?.(this.#request)?.address;
+  }
+}
+
+class DenoPlatform implements Platform {
+  readonly #info: { remoteAddr?: { hostname?: string } };
+  constructor(info: object) {
+    this.#info = info;
+  }
+  get address(): string | undefined {
+    return this.#info.remoteAddr?.hostname;
+  }
+}
+
+// ---- the default export ---------------------------------------------------------------------------
+
+/** What an application runs. */
+export interface Runnable {
+  fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
+  readonly config: Config;
+}
+
+export interface Application {
+  fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
+  /** Where Bun listens; Node by `start`. */
+  readonly port: number;
+  readonly hostname: string;
+}
+
+/** An application whose server is made when it is first needed, from the environment of its runtime. */
+export function application(
+  make: (env: Environment) => Promise<Runnable>,
+): Application & { server(env: Environment): Promise<Runnable> } {
+  const kind = runtime();
+  let made: Runnable | undefined;
+  let making: Promise<Runnable> | undefined;
+  const server = async (env: Environment): Promise<Runnable> => {
+    if (made) return made;
+    // On Workers a promise of a request that ended can never be awaited by another, so each makes its own; the first stays.
+    if (kind !== 'workers') making ??= make(env);
+    const ready = await (making ?? make(env));
+    made ??= ready;
+    return made;
+  };
+  return {
+    server,
+    fetch(request, second, third) {
+      if (made) return made.fetch(request, second, third);
+      return server(kind === 'workers' ? (second as Environment) : environment()).then((ready) =>
+        ready.fetch(request, second, third),
+      );
+    },
+    get port() {
+      return readConfig(environment()).MCP_PORT;
+    },
+    get hostname() {
+      return readConfig(environment()).MCP_HOST;
+    },
+  };
+}
+
+type Listen = (
+  fetch: (request: Request, platform: Platform) => Promise<Response>,
+  at: { host: string; port: number },
+) => Promise<{ url: string }>;
+
+/** Starts an application that is the main module: Node listens, the others do by themselves. What cannot start says why, in one line. */
+export async function start(app: ReturnType<typeof application>): Promise<void> {
+  try {
+    const server = await app.server(environment());
+    if (runtime() !== 'node') return;
+    // The type is lost on purpose: the adapter's own types are a runtime's, and the core is checked without any.
+    const { listen } = (await import('./node.ts' as string)) as { listen: Listen };
+    const { url } = await listen(app.fetch, { host: server.config.MCP_HOST, port: server.config.MCP_PORT });
+    console.log(`MCP endpoint: ${url}${server.config.MCP_PATH}`);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    exit(1);
+  }
+}
