@@ -72,6 +72,8 @@ export interface Server {
   readonly notify: Notify;
   readonly config: Config;
   stats(): Stats;
+  /** Tells the operator of an error outside any request, as `onError` says. */
+  report(error: unknown, during: string): void;
   /** Ends all streams: listen streams with their result, session streams so that their clients come back. */
   close(): void;
 }
@@ -171,6 +173,7 @@ export function createServer(options: ServerOptions): Server {
   return {
     notify,
     config,
+    report: core.report,
     async fetch(request, second, third) {
       try {
         const origin = request.headers.get('origin');

@@ -4,7 +4,7 @@
  */
 
 import type { Feature } from '../server/tool.ts';
-import { application, createServer, start } from '../server.ts';
+import { application, createServer, type Server, start } from '../server.ts';
 import { countdown } from '../tools/countdown.ts';
 import { echo } from '../tools/echo.ts';
 import { prompts } from './fixtures/prompts.ts';
@@ -15,12 +15,33 @@ import { tools } from './fixtures/tools.ts';
 
 export const features: Feature[] = [...tools, ...questions, ...schemas, echo, countdown, ...resources, ...prompts];
 
+let server: Server | undefined;
+
 const app = application(async (env) => {
-  const server = createServer({ name: 'everything', version: '1.0.0', features, env });
+  server = createServer({ name: 'everything', version: '1.0.0', features, env });
   watch(server.notify);
   return server;
 });
 
-export default app;
+export default {
+  get port(): number {
+    return app.port;
+  },
+  get hostname(): string {
+    return app.hostname;
+  },
+  fetch(
+    request: Request,
+    second?: unknown,
+    third?: { waitUntil?: (work: Promise<unknown>) => void },
+  ): Promise<Response> {
+    // On Workers the timers of a request end with it, so each watches for itself, a while longer than its answer takes.
+    if (server && third?.waitUntil) {
+      watch(server.notify);
+      third.waitUntil(new Promise((resolve) => setTimeout(resolve, 4000)));
+    }
+    return app.fetch(request, second, third);
+  },
+};
 
 if (import.meta.main) await start(app);

@@ -11,9 +11,16 @@ export type Runtime = 'bun' | 'deno' | 'node' | 'workers';
 interface Process {
   env?: Environment;
   exit?: (code: number) => never;
+  on?: (event: string, listener: (detail: unknown) => void) => void;
 }
 
-const globals = globalThis as { Bun?: unknown; Deno?: unknown; process?: Process; navigator?: { userAgent?: string } };
+const globals = globalThis as unknown as {
+  addEventListener?: (type: string, listener: (event: Event & { error?: unknown; reason?: unknown }) => void) => void;
+  Bun?: unknown;
+  Deno?: unknown;
+  process?: Process;
+  navigator?: { userAgent?: string };
+};
 
 export function runtime(): Runtime {
   if (globals.navigator?.userAgent === 'Cloudflare-Workers') return 'workers';
@@ -79,6 +86,9 @@ class DenoPlatform implements Platform {
 export interface Runnable {
   fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
   readonly config: Config;
+  /** Tells the operator of an error outside any request. */
+  report(error: unknown, during: string): void;
+  close(): void;
 }
 
 export interface Application {
@@ -129,6 +139,7 @@ type Listen = (
 export async function start(app: ReturnType<typeof application>): Promise<void> {
   try {
     const server = await app.server(environment());
+    guard(server);
     if (runtime() !== 'node') return;
     // The type is lost on purpose: the adapter's own types are a runtime's, and the core is checked without any.
     const { listen } = (await import('./node.ts' as string)) as { listen: Listen };
@@ -137,5 +148,33 @@ export async function start(app: ReturnType<typeof application>): Promise<void> 
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     exit(1);
+  }
+}
+
+/** How long streams that were told to end have to pass on the last they were given. */
+const FAREWELL_MS = 200;
+
+/** What a tool throws in a timer must not end the process; a signal ends it with its streams told. */
+function guard(server: Runnable): void {
+  const { process } = globals;
+  const on = process?.on?.bind(process);
+  if (runtime() === 'deno') {
+    globals.addEventListener?.('error', (event) => {
+      event.preventDefault();
+      server.report(event.error, 'no request');
+    });
+    globals.addEventListener?.('unhandledrejection', (event) => {
+      event.preventDefault();
+      server.report(event.reason, 'no request');
+    });
+  } else {
+    on?.('uncaughtException', (error) => server.report(error, 'no request'));
+    on?.('unhandledRejection', (reason) => server.report(reason, 'no request'));
+  }
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    on?.(signal, () => {
+      server.close();
+      setTimeout(exit, FAREWELL_MS, 0);
+    });
   }
 }

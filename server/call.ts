@@ -220,7 +220,14 @@ export abstract class Call implements Context {
     return this.#exchange;
   }
 
+  /** Sends a message that belongs to this call, before its answer. One that no log could hold is reported, not sent. */
   emit(text: string): Promise<void> {
+    const most = this.core.limits.bytes;
+    if (text.length > most) {
+      const error = new RangeError(`A message of ${text.length} characters is larger than MCP_REPLAY_BYTES (${most})`);
+      this.core.report(error, `${this.method} ${JSON.stringify(this.params.name ?? '')}`);
+      return NOTHING;
+    }
     return this.exchange.emit(text);
   }
 

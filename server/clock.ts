@@ -62,7 +62,7 @@ export function manualClock(start = 1_700_000_000_000): ManualClock {
         if (timer.every === undefined) timers.delete(key);
         else timer.due += timer.every;
         timer.run();
-        await settled();
+        await turn();
       }
       now = end;
       await settled();
@@ -72,5 +72,9 @@ export function manualClock(start = 1_700_000_000_000): ManualClock {
 
 /** Lets everything that waits on promises, real I/O of in-process streams included, go as far as it can. */
 async function settled(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let turns = 0; turns < 3; turns++) await turn();
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -82,7 +82,8 @@ export function isObject(value: unknown): value is { [key: string]: unknown } {
 }
 
 export function isRequestId(value: unknown): value is RequestId {
-  return typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
+  // A larger integer would come back as another one.
+  return typeof value === 'string' || Number.isSafeInteger(value);
 }
 
 /** A value as a short piece of an error message. */

@@ -96,23 +96,23 @@ export class EventStream {
     return this.#untaken === this.next;
   }
 
-  /** Appends an event. `data` is one line. After `end` nothing is appended. */
+  /**
+   * Appends an event. `data` is one line. After `end` nothing is appended.
+   * Room is made before, so one event larger than all bounds still goes through: it may be the answer.
+   */
   write(data: string): void {
     if (this.#ended) return;
     const { id, limits, counts } = this.options;
+    while (this.#frames.length > this.#head) {
+      const full = this.#size > limits.bytes || this.next - this.#first >= limits.events;
+      if (!full && (counts.kept <= limits.total || counts.relieve())) break;
+      if (!this.#dropOldest()) return;
+    }
     const frame = id === undefined ? `data: ${data}\n\n` : `id: ${id}-${this.next}\ndata: ${data}\n\n`;
     this.#frames.push(frame);
     this.#size += frame.length;
     counts.kept += frame.length;
     this.#connection?.wake();
-    while (
-      this.#size > limits.bytes ||
-      this.#frames.length - this.#head > limits.events ||
-      (counts.kept > limits.total && !counts.relieve())
-    ) {
-      // The newest event stays: a log that cannot hold one message could deliver none.
-      if (this.#frames.length - this.#head <= 1 || !this.#dropOldest()) return;
-    }
   }
 
   /** No more events; the connection closes once its reader has them all. */
@@ -190,6 +190,8 @@ export class EventStream {
     }
     if (connection.cursor > this.#untaken) this.#untaken = connection.cursor;
     if (this.options.id === undefined) this.#forget(this.#head + connection.cursor - this.#first);
+    // An event larger than the log stays only until it was read.
+    while (this.#size > this.options.limits.bytes && this.#first < connection.cursor) this.#forget(this.#head + 1);
     if (this.#drain && !this.#behind()) this.#released();
     return encoder.encode(text);
   }

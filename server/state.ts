@@ -242,7 +242,11 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     },
     values: () => states.values(),
     close() {
-      for (const state of [...states.values()]) forget(state, 'The server is closing');
+      for (const state of [...states.values()]) {
+        state.standalone?.stream.hangUp(config.MCP_RETRY);
+        for (const stream of state.streams.values()) stream.hangUp(config.MCP_RETRY);
+        forget(state, 'The server is closing');
+      }
       stopSweeping?.();
     },
   };
