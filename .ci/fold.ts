@@ -4,6 +4,7 @@
  *     npm run fold [-- entry [file]]      default: server.ts to dist/server.js
  */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -27,6 +28,17 @@ export async function fold(entry: string, outfile: string): Promise<{ bytes: num
     logLevel: 'warning',
     plugins: [
       {
+        name: 'one main module',
+        setup(bundler) {
+          // In one file every module would be the main one.
+          bundler.onLoad({ filter: /\/server\.ts$/ }, ({ path }) => {
+            const contents = readFileSync(path, 'utf8');
+            const main = path === resolve(ROOT, entry);
+            return { loader: 'ts', contents: main ? contents : contents.replaceAll('import.meta.main', 'false') };
+          });
+        },
+      },
+      {
         name: 'built-in modules when they are needed',
         setup(bundler) {
           // An import of `node:http` at the top of the file would stop Workers. Inside the adapter, which is loaded
@@ -40,7 +52,7 @@ export async function fold(entry: string, outfile: string): Promise<{ bytes: num
       },
     ],
   });
-  const file = readFileSync(outfile.startsWith('/') ? outfile : `${ROOT}${outfile}`);
+  const file = readFileSync(resolve(ROOT, outfile));
   return { bytes: file.length, gzip: gzipSync(file, { level: 9 }).length };
 }
 

@@ -34,6 +34,7 @@ const STEPS: Step[] = [
   { name: 'deno', command: 'deno', args: ['test', '-A', '--no-check'], files: files(UNIT_TESTS) },
   { name: 'harness', command: 'node', args: ['--test', '--test-reporter=spec'], files: files(END_TO_END_TESTS) },
   { name: 'referee', command: 'node', args: ['harness/referee.ts', '--all'] },
+  { name: 'folded', command: 'node', args: ['harness/referee.ts', '--folded'] },
 ];
 
 /** How each tool says what it counted; the last match counts. */

@@ -3,6 +3,7 @@
  *
  *     npm run referee -- <url> [--requirements 2025-11-25|2026-07-28]
  *     npm run referee -- --all          our fixtures on each of the four runtimes (also without a URL)
+ *     npm run referee -- --folded       the same, folded into one file
  *
  * The exit code is 1 when a scored scenario fails, when an unscored one fails or warns, or when nothing was checked.
  * Scenarios of the tasks extension are counted and left out of the verdict: this server does not offer it.
@@ -13,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fold } from '../.ci/fold.ts';
 import { RUNTIMES, startServer } from './runtimes/start.ts';
 
 /** The revisions whose frozen requirement sets are run. */
@@ -131,7 +133,11 @@ function oneLine(message = 'no message'): string {
 async function main(): Promise<boolean> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { all: { type: 'boolean', default: false }, requirements: { type: 'string' } },
+    options: {
+      all: { type: 'boolean', default: false },
+      folded: { type: 'boolean', default: false },
+      requirements: { type: 'string' },
+    },
   });
   const revisions = values.requirements === undefined ? REVISIONS : [values.requirements];
   const url = positionals[0];
@@ -145,10 +151,14 @@ async function main(): Promise<boolean> {
   };
   if (url !== undefined && !values.all) await judge(url);
   else {
+    const entry = values.folded
+      ? join(mkdtempSync(join(tmpdir(), 'portable-mcp-folded-')), 'everything.js')
+      : 'harness/everything.ts';
+    if (values.folded) await fold('harness/everything.ts', entry);
     for (const runtime of RUNTIMES) {
-      console.log(`${runtime}:`);
+      console.log(`${runtime}${values.folded ? ', folded' : ''}:`);
       try {
-        const server = await startServer({ runtime, entry: 'harness/everything.ts' });
+        const server = await startServer({ runtime, entry });
         await judge(server.url).finally(server.stop);
       } catch (error) {
         console.log(error instanceof Error ? error.message : error);

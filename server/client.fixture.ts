@@ -30,7 +30,7 @@ export interface Rpc {
   error?: { code: number; message: string; data?: unknown };
 }
 
-export interface Request {
+export interface Sent {
   id?: unknown;
   method: string;
   params?: Json | undefined;
@@ -117,7 +117,7 @@ export class Client {
   }
 
   /** A request of 2026-07-28, complete: `_meta`, version and routing headers. */
-  modern(message: Request, { headers = {}, capabilities = {}, meta = {} }: ModernOptions = {}, signal?: AbortSignal) {
+  modern(message: Sent, { headers = {}, capabilities = {}, meta = {} }: ModernOptions = {}, signal?: AbortSignal) {
     const { method, params } = message;
     const _meta = { [VERSION]: MODERN, [CAPABILITIES]: capabilities, ...meta };
     const whole = { jsonrpc: '2.0', id: this.nextId(), ...message, params: { ...params, _meta } };
@@ -131,7 +131,7 @@ export class Client {
     return this.post(whole, { ...routing, ...headers }, signal);
   }
 
-  async tellModern(message: Request, options: ModernOptions = {}): Promise<Answer> {
+  async tellModern(message: Sent, options: ModernOptions = {}): Promise<Answer> {
     return read(await this.modern(message, options));
   }
 
@@ -205,7 +205,7 @@ export class Session implements Peer {
   }
 
   /** A POST of one request, its answer read as it comes. */
-  async stream(message: Request): Promise<Events> {
+  async stream(message: Sent): Promise<Events> {
     const response = await this.post({ jsonrpc: '2.0', id: this.client.nextId(), ...message });
     return this.client.events(response);
   }
@@ -225,7 +225,7 @@ export class Session implements Peer {
   }
 }
 
-export interface Event {
+export interface StreamEvent {
   readonly id: string | undefined;
   readonly data: string;
   readonly message: Rpc | undefined;
@@ -235,7 +235,7 @@ export interface Event {
 export class Events {
   readonly status: number;
   /** All that came so far, in order. */
-  readonly received: Event[] = [];
+  readonly received: StreamEvent[] = [];
   readonly comments: string[] = [];
   retry: number | undefined;
   /** Fulfilled when the server ended the stream or the client cut it. */
@@ -276,7 +276,7 @@ export class Events {
   }
 
   /** The next event. @returns undefined at the end of the stream */
-  async next(): Promise<Event | undefined> {
+  async next(): Promise<StreamEvent | undefined> {
     while (this.#taken >= this.received.length) {
       if (this.ended) return undefined;
       await new Promise<void>((resolve) => {
