@@ -92,11 +92,25 @@ export function quote(value: unknown): string {
   return text.length > 100 ? `${text.slice(0, 97)}...` : text;
 }
 
+/** Why a value is refused as a message. */
+export interface Fault {
+  code: number;
+  message: string;
+}
+
 /**
  * Judges a parsed value as one JSON-RPC message.
  * @returns the reason why it is none, or undefined
  */
-export function judge(value: unknown): string | undefined {
+export function judge(value: unknown): Fault | undefined {
+  const message = misshapen(value);
+  if (message !== undefined) return { code: CODE.invalidRequest, message };
+  const { params } = value as Message;
+  if (params?._meta === undefined || isObject(params._meta)) return undefined;
+  return { code: CODE.invalidParams, message: `"params._meta" must be an object, got ${quote(params._meta)}` };
+}
+
+function misshapen(value: unknown): string | undefined {
   if (!isObject(value)) return `A JSON-RPC message is an object, got ${quote(value)}`;
   if (value.jsonrpc !== '2.0') return `"jsonrpc" must be "2.0", got ${quote(value.jsonrpc)}`;
   if (value.id !== undefined && !isRequestId(value.id) && !(value.error !== undefined && value.id === null)) {
@@ -109,18 +123,15 @@ export function judge(value: unknown): string | undefined {
     return undefined;
   }
   if (typeof value.method !== 'string') return `"method" must be a string, got ${quote(value.method)}`;
-  if (value.params !== undefined) {
-    if (!isObject(value.params)) return `"params" must be an object, got ${quote(value.params)}`;
-    if (value.params._meta !== undefined && !isObject(value.params._meta)) {
-      return `"params._meta" must be an object, got ${quote(value.params._meta)}`;
-    }
-  }
+  if (value.params !== undefined && !isObject(value.params))
+    return `"params" must be an object, got ${quote(value.params)}`;
   return undefined;
 }
 
-/** The id to echo for a message that was refused: absent unless it can be read. */
+/** The id to echo for a message that was refused: absent unless it can be read, and for responses: it is not theirs. */
 export function readableId(value: unknown): RequestId | undefined {
-  return isObject(value) && isRequestId(value.id) ? value.id : undefined;
+  if (!isObject(value) || !isRequestId(value.id)) return undefined;
+  return value.method === undefined && (value.result ?? value.error) !== undefined ? undefined : value.id;
 }
 
 // ---- which era -----------------------------------------------------------------------------------
@@ -135,11 +146,11 @@ export function isStatelessRevision(revision: unknown): boolean {
  * The era of a message: what its `_meta` claims, else what the version header names
  * (2026-07-28, basic/versioning, Backward Compatibility).
  */
-export function eraOf(message: Message, versionHeader: string | null): Era {
-  const claim = message.params?._meta?.[META.protocolVersion];
+export function eraOf(message: Message | null, versionHeader: string | null): Era {
+  const claim = message?.params?._meta?.[META.protocolVersion];
   if (claim !== undefined) {
     // A 2025-era client may put anything into `_meta` of its handshake; only a modern claim makes it a modern request.
-    return message.method === 'initialize' && !isStatelessRevision(claim) ? 'stateful' : 'stateless';
+    return message?.method === 'initialize' && !isStatelessRevision(claim) ? 'stateful' : 'stateless';
   }
   return versionHeader !== null && isStatelessRevision(versionHeader) ? 'stateless' : 'stateful';
 }
@@ -184,6 +195,18 @@ export const SSE_INIT: { readonly status: number; readonly headers: Record<strin
 export function jsonAnswer(platform: Platform, text: string, status = 200): Response {
   const init = status === 200 ? JSON_INIT : { ...JSON_INIT, status };
   return new (platform.Response ?? Response)(text, init);
+}
+
+/** A whole answer as an event stream of one event, for a client that takes nothing else. Refusals stay what they are. */
+export async function asStream(answer: Response | Promise<Response>): Promise<Response> {
+  const response = await answer;
+  const { status, headers } = response;
+  if (status !== 200 || headers.get('content-type') !== 'application/json') return response;
+  const text = await new Response(response.body).text();
+  const stream = new Response(`data: ${text}\n\n`, SSE_INIT);
+  const session = headers.get('mcp-session-id');
+  if (session !== null) stream.headers.set('mcp-session-id', session);
+  return stream;
 }
 
 /** A refusal: an HTTP status with a JSON-RPC error, so that a client of either era can tell who answers. */
@@ -340,7 +363,7 @@ async function readBounded(request: Request, bound: number): Promise<Uint8Array 
 
 function deeperThan(value: unknown, depth: number): boolean {
   let level: unknown[] = [value];
-  for (let deep = 0; level.length > 0; deep++) {
+  for (let deep = 1; level.length > 0; deep++) {
     if (deep > depth) return true;
     const next: unknown[] = [];
     for (const item of level) {

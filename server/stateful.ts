@@ -11,6 +11,7 @@ import {
   ASSUMED_REVISION,
   accepted,
   acceptsOf,
+  asStream,
   CODE,
   errorText,
   isObject,
@@ -317,7 +318,7 @@ export function stateful(
     const batch = Array.isArray(body);
     if (!batch) {
       const wrong = judge(body);
-      if (wrong) return refuse(400, CODE.invalidRequest, wrong, { id: readableId(body) });
+      if (wrong) return refuse(400, wrong.code, wrong.message, { id: readableId(body) });
     }
     const accepts = acceptsOf(request.headers.get('accept'));
     if (!accepts.json && !accepts.sse) {
@@ -330,8 +331,18 @@ export function stateful(
         },
       );
     }
+    const served = admit(body, request, platform, principal);
+    return accepts.json ? served : asStream(served);
+  }
+
+  function admit(
+    body: unknown,
+    request: Request,
+    platform: Platform,
+    principal: Principal | undefined,
+  ): Response | Promise<Response> {
     const id = request.headers.get('mcp-session-id');
-    if (!batch && (body as unknown as Message).method === 'initialize')
+    if (!Array.isArray(body) && (body as unknown as Message).method === 'initialize')
       return initialize(body as unknown as Message, id, platform, principal);
 
     const version = request.headers.get('mcp-protocol-version');
@@ -461,7 +472,7 @@ export function stateful(
     for (const item of items) {
       const wrong = judge(item);
       const message = item as Message;
-      if (wrong) errors.push(errorText(readableId(item), CODE.invalidRequest, wrong));
+      if (wrong) errors.push(errorText(readableId(item), wrong.code, wrong.message));
       else if (isObject(message.params?._meta) && message.params._meta[META.protocolVersion] !== undefined) {
         return refuse(400, CODE.invalidRequest, 'Revision 2026-07-28 has no batches; send one message per request');
       } else if (message.method === undefined) take(message, session);

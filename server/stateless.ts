@@ -11,6 +11,7 @@ import { headerText, paramMismatch } from './param-headers.ts';
 import {
   accepted,
   acceptsOf,
+  asStream,
   CODE,
   isObject,
   judge,
@@ -325,11 +326,11 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     principal: Principal | undefined,
   ): Response | Promise<Response> {
     const wrong = judge(body);
-    if (wrong) return refuse(400, CODE.invalidRequest, wrong, { id: readableId(body) });
+    if (wrong) return refuse(400, wrong.code, wrong.message, { id: readableId(body) });
     const message = body as Message;
     const { id, method } = message;
     if (method === undefined)
-      return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28', { id });
+      return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28');
     // The core defines no notification from client to server over HTTP; whatever it says is heard and dropped.
     if (id === undefined) return accepted();
     const accepts = acceptsOf(request.headers.get('accept'));
@@ -361,8 +362,11 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     }
     const revision = message.params?._meta?.[META.protocolVersion] as string;
     const call = new StatelessCall(request, platform, message, principal, revision);
-    if (message.params?.requestState === undefined || !MAY_ASK.has(method)) return call.run(run);
-    return call.resume().then((why) => (why ? refuse(200, CODE.invalidParams, why, { id }) : call.run(run)));
+    const served =
+      message.params?.requestState === undefined || !MAY_ASK.has(method)
+        ? call.run(run)
+        : call.resume().then((why) => (why ? refuse(200, CODE.invalidParams, why, { id }) : call.run(run)));
+    return accepts.json ? served : asStream(served);
   }
 
   /** The checks before a request is served, in the order in which they win (protocol.md, section 1). */
