@@ -260,7 +260,9 @@ export abstract class Call implements Context {
   /** Ends the call because nobody can hear the answer any more. */
   abandon(reason: unknown): void {
     if (this.done) return;
+    this.done = true;
     this.#stop(reason);
+    this.exchange.abandon();
   }
 
   #stop(reason: unknown): void {
@@ -271,17 +273,17 @@ export abstract class Call implements Context {
 
   #follow(outcome: Promise<Outcome>): void {
     outcome.then(
-      (result) => {
-        const instead = this.override();
-        if (instead) this.#follow(instead);
-        else this.#finish({ text: this.#result(result), status: 200 });
-      },
-      (error) => {
-        const instead = this.override();
-        if (instead) this.#follow(instead);
-        else this.#finish(this.failure(error));
-      },
+      (result) => this.#settle(() => ({ text: this.#result(result), status: 200 })),
+      (error) => this.#settle(() => this.failure(error)),
     );
+  }
+
+  #settle(answer: () => { text: string; status: number }): void {
+    // What a handler makes of a call that is over, the error of its signal above all, is nobody's.
+    if (this.done) return;
+    const instead = this.override();
+    if (instead) this.#follow(instead);
+    else this.#finish(answer());
   }
 
   #result(outcome: Outcome): string {
@@ -295,10 +297,9 @@ export abstract class Call implements Context {
 
   /** @returns the response; of no use where the exchange has one already */
   #finish({ text, status }: { text: string; status: number }): Response | Promise<Response> {
-    const late = this.done;
     this.done = true;
     if (this.#exchange) {
-      if (!late) this.#exchange.answer(text, status);
+      this.#exchange.answer(text, status);
       return this.#exchange.response;
     }
     return jsonAnswer(this.platform, text, status);

@@ -298,7 +298,8 @@ export class Events {
   /** All messages up to the end. */
   async rest(): Promise<Rpc[]> {
     const messages: Rpc[] = [];
-    for (let event = await this.next(); event; event = await this.next()) if (event.message) messages.push(event.message);
+    for (let event = await this.next(); event; event = await this.next())
+      if (event.message) messages.push(event.message);
     return messages;
   }
 
@@ -351,7 +352,11 @@ export function refused(answer: Answer, { status, code, says, id, data }: Refusa
   assert.equal(answer.headers.get('content-type'), 'application/json');
   assert.equal(answer.messages.length, 1, answer.text);
   const { message = '', ...error } = answer.message?.error ?? {};
-  const expected = { jsonrpc: '2.0', ...(id !== undefined && { id }), error: { code, ...(data !== undefined && { data }) } };
+  const expected = {
+    jsonrpc: '2.0',
+    ...(id !== undefined && { id }),
+    error: { code, ...(data !== undefined && { data }) },
+  };
   assert.deepEqual({ ...answer.message, error }, expected, answer.text);
   assert.match(message, says);
 }
@@ -392,7 +397,9 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
 
 /** A text as a header value: as it is where it may be, else in base64 (2026-07-28, Value Encoding). */
 export function headerValue(text: string): string {
-  return /^[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.startsWith('=?base64?') ? text : base64Value(text);
+  return /^[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.startsWith('=?base64?')
+    ? text
+    : base64Value(text);
 }
 
 export function base64Value(text: string): string {

@@ -105,12 +105,24 @@ test(
 
 // ---- Host and Origin -----------------------------------------------------------------------------
 
-for (const host of ['evil.example.com', 'localhost.evil.example', 'localhost@evil.example', '127.0.0.1.nip.io', '[::2]', 'localhost/x', '']) {
+for (const host of [
+  'evil.example.com',
+  'localhost.evil.example',
+  'localhost@evil.example',
+  '127.0.0.1.nip.io',
+  '[::2]',
+  'localhost/x',
+  '',
+]) {
   test(
     `a request for the host ${JSON.stringify(host)} answers 403 without an id`,
     serving(async (client) => {
       const answer = await echo(client, ENDPOINT, { host });
-      refused(answer, { status: 403, code: -32600, says: /^Host ".*" is not allowed; expected localhost, 127\.0\.0\.1, \[::1\]/ });
+      refused(answer, {
+        status: 403,
+        code: -32600,
+        says: /^Host ".*" is not allowed; expected localhost, 127\.0\.0\.1, \[::1\]/,
+      });
     }),
   );
 }
@@ -188,7 +200,14 @@ test(
     assert.equal(answer.headers.get('access-control-allow-origin'), 'http://localhost:1');
     assert.equal(answer.headers.get('access-control-allow-methods'), 'POST, GET, DELETE, OPTIONS');
     const allowed = answer.headers.get('access-control-allow-headers')?.split(', ') ?? [];
-    for (const name of ['content-type', 'mcp-session-id', 'last-event-id', 'mcp-method', 'mcp-name', 'mcp-param-region'])
+    for (const name of [
+      'content-type',
+      'mcp-session-id',
+      'last-event-id',
+      'mcp-method',
+      'mcp-name',
+      'mcp-param-region',
+    ])
       assert.ok(allowed.includes(name), name);
     for (const name of ['x-other', '*', 'mcp-param-a b']) assert.ok(!allowed.includes(name), name);
   }),

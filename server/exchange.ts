@@ -68,6 +68,15 @@ export class Exchange {
     this.#finish();
   }
 
+  /** Nobody is there any more: whatever is left of it goes. */
+  abandon(): void {
+    if (!this.open) return;
+    this.#left = 0;
+    this.stream?.discard();
+    this.#resolve(new Response(null, { status: 204 }));
+    this.#host.finished(this);
+  }
+
   /** Sends a message that is not an answer. Resolves when the reader keeps up; dropped where no stream can be. */
   emit(text: string): Promise<void> {
     if (!this.open || !this.upgrade()) return NOTHING;

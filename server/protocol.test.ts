@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Client, type HeaderChanges, type Json, MODERN, type Refusal, refused, said, serving } from './client.fixture.ts';
+import {
+  type Client,
+  type HeaderChanges,
+  type Json,
+  MODERN,
+  type Refusal,
+  refused,
+  said,
+  serving,
+} from './client.fixture.ts';
 import { acceptsOf, eraOf, judge, type Message, quote, readableId, statusOf } from './protocol.ts';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
@@ -144,7 +153,13 @@ const BODIES: BodyRow[] = [
   { when: 'that is null', body: () => 'null', refusal: invalid(/is an object, got null/), twin: {} },
   { when: 'that is a number', body: () => '17', refusal: invalid(/is an object, got 17/), twin: {} },
   { when: 'that is a text', body: () => '"ping"', refusal: invalid(/is an object, got "ping"/), twin: {} },
-  ...[null, 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonp'].map(
+  ...[
+    null,
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonp',
+  ].map(
     (type): BodyRow => ({
       when: `with Content-Type ${type ?? 'missing'}`,
       headers: { 'content-type': type },
@@ -177,7 +192,8 @@ const BODIES: BodyRow[] = [
   ...[null, true, 1.5, 9_007_199_254_740_993n, { a: 1 }, ['a']].map(
     (id): BodyRow => ({
       when: `with the id ${typeof id === 'bigint' ? id : JSON.stringify(id)}`,
-      body: ({ body }) => JSON.stringify({ ...body, id: 'ID' }).replace('"ID"', typeof id === 'bigint' ? String(id) : JSON.stringify(id)),
+      body: ({ body }) =>
+        JSON.stringify({ ...body, id: 'ID' }).replace('"ID"', typeof id === 'bigint' ? String(id) : JSON.stringify(id)),
       refusal: invalid(/^"id" must be a string or an integer/),
       twin: { body: ({ body }) => ({ ...body, id: 9_007_199_254_740_991 }) },
     }),
@@ -263,7 +279,12 @@ test(
 // ---- Accept --------------------------------------------------------------------------------------
 
 for (const [era, form] of Object.entries(ERAS)) {
-  for (const accept of ['text/html', 'application/xml, text/plain', '*/*;q=0', 'application/json;q=0, text/event-stream; q=0.0']) {
+  for (const accept of [
+    'text/html',
+    'application/xml, text/plain',
+    '*/*;q=0',
+    'application/json;q=0, text/event-stream; q=0.0',
+  ]) {
     test(
       `${era}: POST with Accept ${accept} answers 406 and -32600`,
       serving(async (client) => {
@@ -348,7 +369,10 @@ for (const [era, form] of Object.entries(ERAS)) {
       assert.equal(said(await client.tell(argument, headers)), 'hello');
       assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);
       assert.equal(({} as Json).polluted, undefined);
-      const replaced = await client.tell(text.replace('"X":1,', poison.concat(',')).replace('"method":"tools/call",', ''), headers);
+      const replaced = await client.tell(
+        text.replace('"X":1,', poison.concat(',')).replace('"method":"tools/call",', ''),
+        headers,
+      );
       refused(replaced, invalid(/"method", "result" or "error" is missing/, 'an id'));
     }),
   );
@@ -437,8 +461,13 @@ test('the era of a message is what its _meta claims, else what the header names'
 });
 
 test('errors with a fixed status have it, all others go in-band', () => {
-  const fixed = { 404: [-32601], 400: [-32020, -32021, -32022], 200: [-32602, -32603, -32600, -32019, -32023, -32002, -1, 7] };
-  for (const [status, codes] of Object.entries(fixed)) for (const code of codes) assert.equal(statusOf(code), Number(status));
+  const fixed = {
+    404: [-32601],
+    400: [-32020, -32021, -32022],
+    200: [-32602, -32603, -32600, -32019, -32023, -32002, -1, 7],
+  };
+  for (const [status, codes] of Object.entries(fixed))
+    for (const code of codes) assert.equal(statusOf(code), Number(status));
 });
 
 test('Accept allows what its media ranges cover', () => {

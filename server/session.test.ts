@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { manualClock } from '../server.ts';
-import { type Client, Client as FixtureClient, MODERN, read, refused, type Session, said, serving } from './client.fixture.ts';
+import {
+  type Client,
+  Client as FixtureClient,
+  MODERN,
+  read,
+  refused,
+  type Session,
+  said,
+  serving,
+} from './client.fixture.ts';
 import { seal } from './seal.ts';
 import { sessions } from './session.ts';
 import { memoryStore } from './store.ts';
@@ -46,7 +55,8 @@ const FORGED: { [what: string]: (id: string) => string } = {
   'with a changed seal': (id) => flip(id, id.length - 5),
   'with the spare bits of its seal changed': (id) => respell(id),
   'with a changed payload': (id) => flip(id, 3),
-  'with another payload under its seal': (id) => `${btoa('[0,255,"a","1",9999999999,"n"]').replaceAll('=', '')}.${id.split('.')[1]}`,
+  'with another payload under its seal': (id) =>
+    `${btoa('[0,255,"a","1",9999999999,"n"]').replaceAll('=', '')}.${id.split('.')[1]}`,
   'twice, as two headers are joined': (id) => `${id}, ${id}`,
   'followed by a text': (id) => `${id}.x`,
   'in upper case': (id) => id.toUpperCase(),
@@ -77,13 +87,16 @@ for (const [what, forge] of Object.entries(FORGED)) {
 
 test(
   'a session id of a server with another secret answers 404',
-  serving(async (client) => {
-    const other = new FixtureClient({ env: { MCP_SESSION_SECRET: 'the secret of another' } });
-    const { id } = await other.initialize();
-    await gone(client, id);
-    const again = new FixtureClient({ env: { MCP_SESSION_SECRET: 'the secret of another' } });
-    assert.equal((await again.tell({ jsonrpc: '2.0', id: 1, method: 'ping' }, { 'mcp-session-id': id })).status, 200);
-  }, { env: { MCP_SESSION_SECRET: SECRET } }),
+  serving(
+    async (client) => {
+      const other = new FixtureClient({ env: { MCP_SESSION_SECRET: 'the secret of another' } });
+      const { id } = await other.initialize();
+      await gone(client, id);
+      const again = new FixtureClient({ env: { MCP_SESSION_SECRET: 'the secret of another' } });
+      assert.equal((await again.tell({ jsonrpc: '2.0', id: 1, method: 'ping' }, { 'mcp-session-id': id })).status, 200);
+    },
+    { env: { MCP_SESSION_SECRET: SECRET } },
+  ),
 );
 
 test(
@@ -221,7 +234,10 @@ test('at the bound of ended sessions the oldest is forgotten, and no more is kep
   const clock = manualClock();
   const store = memoryStore(2, clock.now);
   for (const key of ['a', 'b', 'c']) store.end(key, clock.now() + HOUR);
-  assert.deepEqual(['a', 'b', 'c'].map((key) => store.ended(key)), [false, true, true]);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => store.ended(key)),
+    [false, true, true],
+  );
   assert.equal(store.size, 2);
 });
 
@@ -232,7 +248,10 @@ test('ended sessions are forgotten once their ids would have expired', async () 
   store.end('b', clock.now() + 2 * HOUR);
   await clock.advance(HOUR);
   store.end('c', clock.now() + HOUR);
-  assert.deepEqual(['a', 'b', 'c'].map((key) => store.ended(key)), [false, true, true]);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => store.ended(key)),
+    [false, true, true],
+  );
 });
 
 // ---- initialize ----------------------------------------------------------------------------------
@@ -247,7 +266,12 @@ test(
     refused(again, { status: 400, code: -32600, id: 2, says: /^This session is initialized already$/ });
     const message = { jsonrpc: '2.0', id: 9, method: 'initialize', params: handshake };
     const unknown = await client.tell(message, { 'mcp-session-id': 'unknown' });
-    refused(unknown, { status: 404, code: -32600, id: 9, says: /^Session not found; send initialize without Mcp-Session-Id$/ });
+    refused(unknown, {
+      status: 404,
+      code: -32600,
+      id: 9,
+      says: /^Session not found; send initialize without Mcp-Session-Id$/,
+    });
     for (const { headers } of [again, unknown]) assert.equal(headers.get('mcp-session-id'), null);
     await lives(session);
   }),
@@ -255,11 +279,31 @@ test(
 
 const INCOMPLETE: [string, object | undefined, RegExp][] = [
   ['without params', undefined, /^"protocolVersion" must be a string, got nothing$/],
-  ['with a version that is no string', { ...handshake, protocolVersion: 20251125 }, /^"protocolVersion" must be a string, got 20251125$/],
-  ['without capabilities', { ...handshake, capabilities: undefined }, /^"capabilities" must be an object, got nothing$/],
-  ['with capabilities in a list', { ...handshake, capabilities: ['roots'] }, /^"capabilities" must be an object, got \["roots"\]$/],
-  ['without clientInfo', { ...handshake, clientInfo: undefined }, /^"clientInfo" must be \{name, version\} of strings, got nothing$/],
-  ['with clientInfo without a version', { ...handshake, clientInfo: { name: 'a' } }, /^"clientInfo" must be .*, got \{"name":"a"\}$/],
+  [
+    'with a version that is no string',
+    { ...handshake, protocolVersion: 20251125 },
+    /^"protocolVersion" must be a string, got 20251125$/,
+  ],
+  [
+    'without capabilities',
+    { ...handshake, capabilities: undefined },
+    /^"capabilities" must be an object, got nothing$/,
+  ],
+  [
+    'with capabilities in a list',
+    { ...handshake, capabilities: ['roots'] },
+    /^"capabilities" must be an object, got \["roots"\]$/,
+  ],
+  [
+    'without clientInfo',
+    { ...handshake, clientInfo: undefined },
+    /^"clientInfo" must be \{name, version\} of strings, got nothing$/,
+  ],
+  [
+    'with clientInfo without a version',
+    { ...handshake, clientInfo: { name: 'a' } },
+    /^"clientInfo" must be .*, got \{"name":"a"\}$/,
+  ],
   ['with a name that is no string', { ...handshake, clientInfo: { name: 1, version: '1' } }, /^"clientInfo" must be /],
 ];
 
@@ -332,7 +376,12 @@ test('an id carries the client, its capabilities and its revision to every node'
     elicitation: { form: {}, url: {} },
     experimental: { x: {} },
   };
-  const { id, session } = await node(clock).mint('2025-06-18', { name: 'käse 🧀', version: '2' }, capabilities, undefined);
+  const { id, session } = await node(clock).mint(
+    '2025-06-18',
+    { name: 'käse 🧀', version: '2' },
+    capabilities,
+    undefined,
+  );
   const opened = await node(clock).open(id, undefined);
   assert.deepEqual(opened, session);
   assert.deepEqual(opened?.client, { name: 'käse 🧀', version: '2' });

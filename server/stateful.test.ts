@@ -66,7 +66,11 @@ const QUIET: { [what: string]: unknown } = {
   'a cancellation of nothing': cancel(99),
   'a cancellation without a request id': { jsonrpc: '2.0', method: 'notifications/cancelled' },
   'a cancellation with a request id of the wrong type': cancel({ id: 1 }),
-  'a progress notification': { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 1, progress: 1 } },
+  'a progress notification': {
+    jsonrpc: '2.0',
+    method: 'notifications/progress',
+    params: { progressToken: 1, progress: 1 },
+  },
 };
 for (const [what, message] of Object.entries(QUIET)) {
   test(
@@ -85,10 +89,32 @@ for (const [what, message] of Object.entries(QUIET)) {
 const MALFORMED: [string, unknown, number, RegExp, number?][] = [
   ['a response with result and error', { jsonrpc: '2.0', id: 1, result: {}, error: {} }, -32600, /not both$/],
   ['a result without an id', { jsonrpc: '2.0', result: {} }, -32600, /needs the "id" of its request$/],
-  ['a result with the id null', { jsonrpc: '2.0', id: null, result: {} }, -32600, /^"id" must be a string or an integer, got null$/],
-  ['params in a list', { jsonrpc: '2.0', id: 1, method: 'ping', params: [1] }, -32600, /^"params" must be an object, got \[1\]$/, 1],
-  ['a notification with params that are a text', { jsonrpc: '2.0', method: 'notifications/initialized', params: 'x' }, -32600, /got "x"$/],
-  ['_meta that is a text', { jsonrpc: '2.0', id: 1, method: 'ping', params: { _meta: 'x' } }, -32602, /^"params._meta" must be an object, got "x"$/, 1],
+  [
+    'a result with the id null',
+    { jsonrpc: '2.0', id: null, result: {} },
+    -32600,
+    /^"id" must be a string or an integer, got null$/,
+  ],
+  [
+    'params in a list',
+    { jsonrpc: '2.0', id: 1, method: 'ping', params: [1] },
+    -32600,
+    /^"params" must be an object, got \[1\]$/,
+    1,
+  ],
+  [
+    'a notification with params that are a text',
+    { jsonrpc: '2.0', method: 'notifications/initialized', params: 'x' },
+    -32600,
+    /got "x"$/,
+  ],
+  [
+    '_meta that is a text',
+    { jsonrpc: '2.0', id: 1, method: 'ping', params: { _meta: 'x' } },
+    -32602,
+    /^"params._meta" must be an object, got "x"$/,
+    1,
+  ],
 ];
 for (const [what, message, code, says, id] of MALFORMED) {
   test(
@@ -106,9 +132,21 @@ for (const revision of SESSIONS) {
     `${revision}: an unknown method answers -32601 on 200, for 404 says that the session is gone`,
     serving(async (client) => {
       const session = await client.initialize(revision);
-      for (const method of ['unknown/method', 'server/discover', 'subscriptions/listen', 'tasks/list', 'tasks/get', '']) {
+      for (const method of [
+        'unknown/method',
+        'server/discover',
+        'subscriptions/listen',
+        'tasks/list',
+        'tasks/get',
+        '',
+      ]) {
         const answer = await session.tell({ jsonrpc: '2.0', id: 'm', method });
-        refused(answer, { status: 200, code: -32601, id: 'm', says: new RegExp(`^Method "${method}" is not supported`) });
+        refused(answer, {
+          status: 200,
+          code: -32601,
+          id: 'm',
+          says: new RegExp(`^Method "${method}" is not supported`),
+        });
       }
       assert.deepEqual((await session.request('ping')).result, {});
     }),
@@ -164,7 +202,10 @@ test(
     assert.match(byId.get(4)?.error?.message ?? '', /initialize must not be part of a batch/);
     assert.equal(byId.get(5)?.error?.code, -32602);
     const unreadable = answer.messages.filter((message) => !('id' in message));
-    assert.deepEqual(unreadable.map(({ error }) => error?.code), [-32600, -32600]);
+    assert.deepEqual(
+      unreadable.map(({ error }) => error?.code),
+      [-32600, -32600],
+    );
     client.holdsNothing();
   }),
 );
@@ -185,7 +226,10 @@ test(
     const session = await client.initialize('2025-03-26');
     for (const batch of [
       [cancel(1), { jsonrpc: '2.0', method: 'notifications/initialized' }],
-      [{ jsonrpc: '2.0', id: 'x', result: {} }, { jsonrpc: '2.0', id: 'y', error: { code: 1, message: '' } }],
+      [
+        { jsonrpc: '2.0', id: 'x', result: {} },
+        { jsonrpc: '2.0', id: 'y', error: { code: 1, message: '' } },
+      ],
     ]) {
       const answer = await session.tell(batch);
       assert.deepEqual([answer.status, answer.text], [202, '']);
@@ -235,22 +279,42 @@ test('2025-03-26: slow requests of a batch are counted once, can be cancelled on
   await serving(
     async (client) => {
       const session = await client.initialize('2025-03-26');
-      const events = await session.post([call('a', 'held'), call('b', 'held'), echo('c', 'at once'), call('d', 'held')]).then(
-        (response) => client.events(response),
-      );
+      const events = await session
+        .post([call('a', 'held'), call('b', 'held'), echo('c', 'at once'), call('d', 'held')])
+        .then((response) => client.events(response));
       assert.equal((await events.message()).id, 'c');
       for (let log = 0; log < 3; log++) assert.equal((await events.message()).method, 'notifications/message');
       assert.equal((await session.tell(cancel('b'))).status, 202);
-      assert.deepEqual(contexts.map(({ signal }) => signal.aborted), [false, true, false]);
+      assert.deepEqual(
+        contexts.map(({ signal }) => signal.aborted),
+        [false, true, false],
+      );
       assert.ok(client.server.stats().calls >= 3);
       const double = await session.tell(echo('d', 'twice'));
-      refused(double, { status: 400, code: -32600, id: 'd', says: /^The id "d" belongs to a request that is still in progress$/ });
+      refused(double, {
+        status: 400,
+        code: -32600,
+        id: 'd',
+        says: /^The id "d" belongs to a request that is still in progress$/,
+      });
       const doubled = await session.tell([echo('d', 'twice'), echo('e', 'once')]);
-      assert.deepEqual(doubled.messages.map(({ id, error }) => [id, error?.code]), [['d', -32600], ['e', undefined]]);
+      assert.deepEqual(
+        doubled.messages.map(({ id, error }) => [id, error?.code]),
+        [
+          ['d', -32600],
+          ['e', undefined],
+        ],
+      );
       runs[2]?.end('D');
       runs[0]?.end('A');
       const rest = await events.rest();
-      assert.deepEqual(rest.map((message) => [message.id, textOf(message)]), [['d', 'D'], ['a', 'A']]);
+      assert.deepEqual(
+        rest.map((message) => [message.id, textOf(message)]),
+        [
+          ['d', 'D'],
+          ['a', 'A'],
+        ],
+      );
       assert.equal(client.server.stats().calls, 0);
     },
     { features: everythingAnd(heldTool) },
@@ -442,7 +506,18 @@ test(
   }),
 );
 
-const NO_EVENT_IDS = ['x', '1', '-1', 'abcdefghijk', 'abcdefghijk-', 'abcdefghijk--1', 'abcdefghijk-1.5', 'ABCDEFGHIJK-1', 'abcdefghijk-1, abcdefghijk-2', '__proto__-0'];
+const NO_EVENT_IDS = [
+  'x',
+  '1',
+  '-1',
+  'abcdefghijk',
+  'abcdefghijk-',
+  'abcdefghijk--1',
+  'abcdefghijk-1.5',
+  'ABCDEFGHIJK-1',
+  'abcdefghijk-1, abcdefghijk-2',
+  '__proto__-0',
+];
 for (const last of NO_EVENT_IDS) {
   test(
     `Last-Event-ID ${JSON.stringify(last)} answers 400, for it can be none of ours`,
@@ -568,7 +643,10 @@ test(
     const events = await session.stream(call('r', 'test_reconnection'));
     await events.over;
     assert.equal(events.retry, 1000);
-    assert.deepEqual(events.received.map(({ data }) => data), ['']);
+    assert.deepEqual(
+      events.received.map(({ data }) => data),
+      [''],
+    );
     const resumed = await session.listen(events.received[0]?.id);
     assert.deepEqual(methodsOf(await resumed.rest()), ['r']);
     const old = await client.initialize('2025-06-18');
@@ -609,7 +687,13 @@ const ASKED = { features: everythingAnd(asking) };
 const ask = (what: string) => call('asking', 'asking', { what });
 
 const ANSWERED: [string, Json, string, Json, string][] = [
-  ['form', { elicitation: {} }, 'elicitation/create', { action: 'accept', content: { name: 'Ada' } }, '{"action":"accept","content":{"name":"Ada"}}'],
+  [
+    'form',
+    { elicitation: {} },
+    'elicitation/create',
+    { action: 'accept', content: { name: 'Ada' } },
+    '{"action":"accept","content":{"name":"Ada"}}',
+  ],
   ['form', { elicitation: { form: {} } }, 'elicitation/create', { action: 'decline' }, '{"action":"decline"}'],
   ['url', { elicitation: { url: {} } }, 'elicitation/create', { action: 'accept' }, '{"action":"accept"}'],
   ['roots', { roots: {} }, 'roots/list', { roots: [{ uri: 'file:///a' }] }, '[{"uri":"file:///a"}]'],
@@ -651,13 +735,19 @@ const UNASKABLE: [string, Json, object][] = [
 for (const [what, capabilities, lacking] of UNASKABLE) {
   test(
     `a question (${what}) to a client with ${JSON.stringify(capabilities)} is not sent: the call answers isError`,
-    serving(async (client) => {
-      const session = await client.initialize('2025-11-25', capabilities);
-      const answer = await session.tell(ask(what));
-      assert.equal(answer.result.isError, true);
-      assert.equal(said(answer), `Cannot ask the client: it did not declare the capability ${JSON.stringify(lacking)}`);
-      assert.equal(said(await session.tell(ask('perhaps'))), capabilities.roots ? said(answer) : '"left out"');
-    }, { features: everythingAnd(asking) }),
+    serving(
+      async (client) => {
+        const session = await client.initialize('2025-11-25', capabilities);
+        const answer = await session.tell(ask(what));
+        assert.equal(answer.result.isError, true);
+        assert.equal(
+          said(answer),
+          `Cannot ask the client: it did not declare the capability ${JSON.stringify(lacking)}`,
+        );
+        assert.equal(said(await session.tell(ask('perhaps'))), capabilities.roots ? said(answer) : '"left out"');
+      },
+      { features: everythingAnd(asking) },
+    ),
   );
 }
 
@@ -689,7 +779,10 @@ test(
     const [mine, other] = [await client.initialize('2025-11-25', { elicitation: {} }), await client.initialize()];
     const events = await mine.stream(ask('form'));
     const { id } = await events.message();
-    assert.equal((await other.tell({ jsonrpc: '2.0', id, result: { action: 'accept', content: { name: 'Mallory' } } })).status, 202);
+    assert.equal(
+      (await other.tell({ jsonrpc: '2.0', id, result: { action: 'accept', content: { name: 'Mallory' } } })).status,
+      202,
+    );
     await mine.tell({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
     assert.deepEqual((await events.rest()).map(textOf), ['{"action":"cancel"}']);
   }, ASKED),
@@ -722,7 +815,11 @@ test('a question that is not answered in time is cancelled, and the call answers
         params: { requestId: question.id, reason: 'The client did not answer elicitation/create within 5000 ms' },
       });
       assert.equal(answer?.result?.isError, true);
-      const late = await session.tell({ jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: { name: 'a' } } });
+      const late = await session.tell({
+        jsonrpc: '2.0',
+        id: question.id,
+        result: { action: 'accept', content: { name: 'a' } },
+      });
       assert.equal(late.status, 202);
     },
     { ...ASKED, clock, env: { MCP_REQUEST_TIMEOUT: 5000 } },
@@ -743,22 +840,28 @@ test(
 
 test(
   'more open questions than the bound are not asked',
-  serving(async (client) => {
-    const session = await client.initialize('2025-11-25', { elicitation: {} });
-    const events = await session.stream(ask('form'));
-    const { id } = await events.message();
-    const second = await session.tell(call(2, 'asking', { what: 'form' }));
-    assert.equal(second.result.isError, true);
-    assert.match(said(second), /^Cannot send elicitation\/create: 1 questions are open already$/);
-    await session.tell({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
-    assert.deepEqual((await events.rest()).map(textOf), ['{"action":"cancel"}']);
-  }, { ...ASKED, env: { MCP_MAX_PENDING: 1 } }),
+  serving(
+    async (client) => {
+      const session = await client.initialize('2025-11-25', { elicitation: {} });
+      const events = await session.stream(ask('form'));
+      const { id } = await events.message();
+      const second = await session.tell(call(2, 'asking', { what: 'form' }));
+      assert.equal(second.result.isError, true);
+      assert.match(said(second), /^Cannot send elicitation\/create: 1 questions are open already$/);
+      await session.tell({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
+      assert.deepEqual((await events.rest()).map(textOf), ['{"action":"cancel"}']);
+    },
+    { ...ASKED, env: { MCP_MAX_PENDING: 1 } },
+  ),
 );
 
 test(
   'a form says mode and a page its id from 2025-11-25 on, and not before',
   serving(async (client) => {
-    for (const [revision, mode] of [['2025-11-25', 'form'], ['2025-06-18', undefined]] as const) {
+    for (const [revision, mode] of [
+      ['2025-11-25', 'form'],
+      ['2025-06-18', undefined],
+    ] as const) {
       const session = await client.initialize(revision, { elicitation: { form: {}, url: {} } });
       const events = await session.stream(ask('form'));
       const { params, id } = await events.message();
@@ -791,20 +894,23 @@ const logging = tool('logging', { description: 'Logs at every level' }, async (_
 
 test(
   'logging/setLevel rules what this session hears, and no other',
-  serving(async (client) => {
-    const [mine, other] = [await client.initialize(), await client.initialize()];
-    const heard = async (session: Session) => {
-      const { messages } = await session.request('tools/call', { name: 'logging' });
-      return messages.flatMap(({ params }) => (params ? [params.level] : []));
-    };
-    assert.deepEqual(await heard(mine), ['info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']);
-    assert.deepEqual((await mine.request('logging/setLevel', { level: 'critical' })).result, {});
-    assert.deepEqual(await heard(mine), ['critical', 'alert', 'emergency']);
-    assert.equal((await heard(other)).length, 7);
-    await mine.request('logging/setLevel', { level: 'debug' });
-    assert.equal((await heard(mine)).length, 8);
-    assert.equal(client.server.stats().sessions, 2, 'with the streams kept for replay');
-  }, { features: everythingAnd(logging) }),
+  serving(
+    async (client) => {
+      const [mine, other] = [await client.initialize(), await client.initialize()];
+      const heard = async (session: Session) => {
+        const { messages } = await session.request('tools/call', { name: 'logging' });
+        return messages.flatMap(({ params }) => (params ? [params.level] : []));
+      };
+      assert.deepEqual(await heard(mine), ['info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']);
+      assert.deepEqual((await mine.request('logging/setLevel', { level: 'critical' })).result, {});
+      assert.deepEqual(await heard(mine), ['critical', 'alert', 'emergency']);
+      assert.equal((await heard(other)).length, 7);
+      await mine.request('logging/setLevel', { level: 'debug' });
+      assert.equal((await heard(mine)).length, 8);
+      assert.equal(client.server.stats().sessions, 2, 'with the streams kept for replay');
+    },
+    { features: everythingAnd(logging) },
+  ),
 );
 
 for (const level of [undefined, 'verbose', 'INFO', 3, null]) {
@@ -832,28 +938,34 @@ const progressing = tool('progressing', { description: 'Reports progress' }, asy
 for (const progressToken of ['token', 0, '']) {
   test(
     `progress goes to the token ${JSON.stringify(progressToken)} on the call's stream, and only grows`,
-    serving(async (client) => {
-      const session = await client.initialize();
-      const answer = await session.request('tools/call', { name: 'progressing', _meta: { progressToken } });
-      const steps = answer.messages.filter(({ method }) => method === 'notifications/progress');
-      assert.deepEqual(
-        steps.map(({ params }) => params),
-        [1, 2, 2.5, 3].map((progress) => ({ progressToken, progress, total: 3, message: `step ${progress}` })),
-      );
-      assert.equal(said(answer), 'done');
-    }, { features: everythingAnd(progressing) }),
+    serving(
+      async (client) => {
+        const session = await client.initialize();
+        const answer = await session.request('tools/call', { name: 'progressing', _meta: { progressToken } });
+        const steps = answer.messages.filter(({ method }) => method === 'notifications/progress');
+        assert.deepEqual(
+          steps.map(({ params }) => params),
+          [1, 2, 2.5, 3].map((progress) => ({ progressToken, progress, total: 3, message: `step ${progress}` })),
+        );
+        assert.equal(said(answer), 'done');
+      },
+      { features: everythingAnd(progressing) },
+    ),
   );
 }
 
 for (const progressToken of [undefined, null, 1.5, { a: 1 }]) {
   test(
     `without a proper progress token (${JSON.stringify(progressToken) ?? 'none'}) there is no progress`,
-    serving(async (client) => {
-      const session = await client.initialize();
-      const answer = await session.request('tools/call', { name: 'progressing', _meta: { progressToken } });
-      assert.equal(answer.headers.get('content-type'), 'application/json');
-      assert.equal(said(answer), 'done');
-    }, { features: everythingAnd(progressing) }),
+    serving(
+      async (client) => {
+        const session = await client.initialize();
+        const answer = await session.request('tools/call', { name: 'progressing', _meta: { progressToken } });
+        assert.equal(answer.headers.get('content-type'), 'application/json');
+        assert.equal(said(answer), 'done');
+      },
+      { features: everythingAnd(progressing) },
+    ),
   );
 }
 
@@ -875,7 +987,8 @@ test(
     assert.deepEqual((await mine.request('resources/unsubscribe', { uri: WATCHED })).result, {});
     client.server.notify.resourceUpdated(WATCHED);
     client.server.notify.toolsChanged();
-    for (const stream of [events, others]) assert.equal((await stream.message()).method, 'notifications/tools/list_changed');
+    for (const stream of [events, others])
+      assert.equal((await stream.message()).method, 'notifications/tools/list_changed');
   }),
 );
 
@@ -900,7 +1013,12 @@ test(
       const answer = await session.tell({ jsonrpc: '2.0', id: 's', method: 'resources/subscribe', params: { uri } });
       refused(answer, { status: 200, code: -32602, id: 's', says: /^"uri" must be a URI, got / });
     }
-    const none = await session.tell({ jsonrpc: '2.0', id: 's', method: 'resources/subscribe', params: { uri: 'test://none' } });
+    const none = await session.tell({
+      jsonrpc: '2.0',
+      id: 's',
+      method: 'resources/subscribe',
+      params: { uri: 'test://none' },
+    });
     refused(none, {
       status: 200,
       code: -32002,
@@ -916,15 +1034,27 @@ test(
 
 test(
   'more subscriptions than the bound answer -32602',
-  serving(async (client) => {
-    const session = await client.initialize();
-    await session.request('resources/subscribe', { uri: WATCHED });
-    assert.deepEqual((await session.request('resources/subscribe', { uri: WATCHED })).result, {}, 'the same one again');
-    const answer = await session.tell({ jsonrpc: '2.0', id: 's', method: 'resources/subscribe', params: { uri: 'test://static-text' } });
-    refused(answer, { status: 200, code: -32602, id: 's', says: /^A session may watch at most 1 resources$/ });
-    await session.request('resources/unsubscribe', { uri: WATCHED });
-    assert.deepEqual((await session.request('resources/subscribe', { uri: 'test://static-text' })).result, {});
-  }, { env: { MCP_MAX_SUBSCRIPTIONS: 1 } }),
+  serving(
+    async (client) => {
+      const session = await client.initialize();
+      await session.request('resources/subscribe', { uri: WATCHED });
+      assert.deepEqual(
+        (await session.request('resources/subscribe', { uri: WATCHED })).result,
+        {},
+        'the same one again',
+      );
+      const answer = await session.tell({
+        jsonrpc: '2.0',
+        id: 's',
+        method: 'resources/subscribe',
+        params: { uri: 'test://static-text' },
+      });
+      refused(answer, { status: 200, code: -32602, id: 's', says: /^A session may watch at most 1 resources$/ });
+      await session.request('resources/unsubscribe', { uri: WATCHED });
+      assert.deepEqual((await session.request('resources/subscribe', { uri: 'test://static-text' })).result, {});
+    },
+    { env: { MCP_MAX_SUBSCRIPTIONS: 1 } },
+  ),
 );
 
 test('at the bound of sessions with state the longest idle one ends, and answers 404', async () => {
@@ -945,15 +1075,23 @@ test('at the bound of sessions with state the longest idle one ends, and answers
 
 test(
   'where every session with state is busy one more answers 503 to GET and an error to a request',
-  serving(async (client) => {
-    const [a, b] = [await client.initialize(), await client.initialize()];
-    await (await a.listen()).next();
-    const answer = await read(await b.get());
-    refused(answer, { status: 503, code: -32603, says: /^All 1 sessions with state are in use; try again later$/ });
-    const level = await b.tell({ jsonrpc: '2.0', id: 'l', method: 'logging/setLevel', params: { level: 'error' } });
-    refused(level, { status: 200, code: -32603, id: 'l', says: /^All 1 sessions with state are in use; try again later$/ });
-    assert.equal((await a.request('ping')).status, 200);
-  }, { env: { MCP_MAX_SESSIONS: 1 } }),
+  serving(
+    async (client) => {
+      const [a, b] = [await client.initialize(), await client.initialize()];
+      await (await a.listen()).next();
+      const answer = await read(await b.get());
+      refused(answer, { status: 503, code: -32603, says: /^All 1 sessions with state are in use; try again later$/ });
+      const level = await b.tell({ jsonrpc: '2.0', id: 'l', method: 'logging/setLevel', params: { level: 'error' } });
+      refused(level, {
+        status: 200,
+        code: -32603,
+        id: 'l',
+        says: /^All 1 sessions with state are in use; try again later$/,
+      });
+      assert.equal((await a.request('ping')).status, 200);
+    },
+    { env: { MCP_MAX_SESSIONS: 1 } },
+  ),
 );
 
 test('a session that is idle for too long loses what was kept for it', async () => {
@@ -987,7 +1125,11 @@ test(
     assert.equal(said(await client.tell(echo(2, 'a'), headers)), 'a');
     assert.equal(said(await client.tell(echo(2, 'a'), { ...headers, 'mcp-session-id': 'whatever' })), 'a');
     assert.equal((await client.tell(cancel(2), headers)).status, 202);
-    assert.deepEqual((await client.tell({ jsonrpc: '2.0', id: 3, method: 'logging/setLevel', params: { level: 'error' } }, headers)).result, {});
+    assert.deepEqual(
+      (await client.tell({ jsonrpc: '2.0', id: 3, method: 'logging/setLevel', params: { level: 'error' } }, headers))
+        .result,
+      {},
+    );
     const logged = await client.tell(call(4, 'test_tool_with_logging'), headers);
     assert.equal(logged.messages.length, 4);
     refused(await client.tell(echo(5, 'a'), { 'mcp-protocol-version': '2024-11-05' }), {

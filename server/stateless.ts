@@ -152,10 +152,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
             heartbeat: core.heartbeat,
             onHangup: gone,
             // Nothing can be resumed here: what does not fit is lost, and so is the call.
-            onOverflow: () => {
-              this.abandon('The client reads too slowly');
-              stream.discard();
-            },
+            onOverflow: () => this.abandon('The client reads too slowly'),
           });
           return { stream, opening: FIRST_BYTE };
         },
