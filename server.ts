@@ -162,6 +162,7 @@ export function createServer(options: ServerOptions): Server {
         { headers: SECURITY_HEADERS },
       ),
     )
+    .head('/health', () => new Response(null, { headers: SECURITY_HEADERS }))
     .all('*', (request: Request) =>
       refuse(
         404,

@@ -6,7 +6,7 @@
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { LogLevel, Meta } from './content.ts';
-import type { Exchange, ExchangeHost, SettleWindow } from './exchange.ts';
+import type { Exchange, SettleWindow } from './exchange.ts';
 import {
   CODE,
   type Era,
@@ -113,7 +113,6 @@ export abstract class Call implements Context {
   /** The least severe level to send; undefined for none. */
   abstract readonly logLevel: LogLevel | undefined;
   protected abstract makeExchange(): Exchange;
-  protected abstract readonly host: ExchangeHost;
   /** Completes a result object to the JSON of this era. `body` is the JSON of an object. */
   abstract complete(body: string): string;
   abstract encode(outcome: object): string;
@@ -241,7 +240,7 @@ export abstract class Call implements Context {
     }
     if (outcome instanceof Promise) {
       const exchange = this.exchange;
-      this.core.settle.enter(exchange, this.host);
+      this.core.settle.enter(exchange);
       this.#follow(outcome);
       this.platform.waitUntil?.(outcome.catch(() => {}));
       return exchange.response;

@@ -31,7 +31,7 @@ export class Exchange {
   /** Answers that wait for the rest of a batch. */
   #answers: string[] = [];
   stream: EventStream | undefined;
-  /** Set while the exchange is registered by `lingers`. */
+  /** Set once the exchange is registered by `linger`. */
   lingering = false;
 
   /** @param count requests in the POST; `batch` when they came as an array */
@@ -48,6 +48,12 @@ export class Exchange {
 
   get open(): boolean {
     return this.#left > 0;
+  }
+
+  /** Registers the exchange: it is open after the turn it began in. */
+  linger(): void {
+    this.lingering = true;
+    this.#host.lingers(this);
   }
 
   /** The final message of one request. `status` holds only while nothing was streamed. */
@@ -110,31 +116,27 @@ export class Exchange {
  * becomes a stream when the window is over.
  */
 export interface SettleWindow {
-  enter(exchange: Exchange, host: ExchangeHost): void;
+  enter(exchange: Exchange): void;
   /** Registers all that began in this turn now: a message about one of them may have come. */
   turn(): void;
 }
 
 /** @param shared false where a timer lives no longer than the request that set it (Workers) */
 export function settleWindow(clock: Clock, window_ms: number, shared: boolean): SettleWindow {
-  let fresh: { exchange: Exchange; host: ExchangeHost }[] = [];
+  let fresh: Exchange[] = [];
   let waiting: { exchange: Exchange; due: number }[] = [];
   let turnDue = false;
   let sweepDue = false;
 
-  const linger = (exchange: Exchange, host: ExchangeHost) => {
-    if (!exchange.open || exchange.lingering) return;
-    exchange.lingering = true;
-    host.lingers(exchange);
-  };
   const turn = () => {
     turnDue = false;
     const began = fresh;
     fresh = [];
     const due = clock.now() + window_ms;
-    for (const { exchange, host } of began) {
-      if (!exchange.open) continue;
-      linger(exchange, host);
+    for (const exchange of began) {
+      // The calls of a batch share one exchange.
+      if (!exchange.open || exchange.lingering) continue;
+      exchange.linger();
       if (!exchange.stream) waiting.push({ exchange, due });
     }
     if (waiting.length > 0) arm();
@@ -161,8 +163,9 @@ export function settleWindow(clock: Clock, window_ms: number, shared: boolean): 
 
   if (!shared) {
     return {
-      enter(exchange, host) {
-        linger(exchange, host);
+      enter(exchange) {
+        if (!exchange.open || exchange.lingering) return;
+        exchange.linger();
         clock.after(window_ms, () => {
           if (exchange.open) exchange.upgrade();
         });
@@ -171,8 +174,8 @@ export function settleWindow(clock: Clock, window_ms: number, shared: boolean): 
     };
   }
   return {
-    enter(exchange, host) {
-      fresh.push({ exchange, host });
+    enter(exchange) {
+      fresh.push(exchange);
       if (turnDue) return;
       turnDue = true;
       clock.after(0, turn);

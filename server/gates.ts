@@ -104,7 +104,9 @@ export function gates(config: Config): Gates {
 }
 
 function hostOf(url: string): string {
-  const start = url.indexOf('//') + 2;
+  const slashes = url.indexOf('//');
+  if (slashes < 0) return '';
+  const start = slashes + 2;
   const end = url.indexOf('/', start);
   return end < 0 ? url.slice(start) : url.slice(start, end);
 }

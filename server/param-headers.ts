@@ -83,7 +83,7 @@ export function paramMismatch(wanted: readonly ParamHeader[], args: unknown, hea
     }
     if (given === null) return `Header ${header} is missing, the argument "${path.join('.')}" is ${quote(value)}`;
     const text = headerText(given);
-    if (text === undefined) return `Header ${header} is not valid base64: ${quote(given)}`;
+    if (text === undefined) return `Header ${header} is ${NOT_VALID}, got ${quote(given)}`;
     const same =
       type === 'integer' && typeof value === 'number'
         ? /^[+-]?\d+(\.0*)?$/.test(text) && Number(text) === value
@@ -93,19 +93,24 @@ export function paramMismatch(wanted: readonly ParamHeader[], args: unknown, hea
   return undefined;
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** What a header value may be (Value Encoding). */
+export const NOT_VALID = 'not valid; expected visible ASCII or =?base64?...?= of UTF-8';
+const PLAIN = /^[\t\x20-\x7e]*$/;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The text of a header value that may be `=?base64?...?=`. Strict, for a gateway may have decided on the header.
- * @returns undefined when the base64 cannot be decoded
+ * @returns undefined when it has other characters than a header may have, or the base64 cannot be decoded
  */
 export function headerText(value: string): string | undefined {
+  if (!PLAIN.test(value)) return undefined;
   if (!value.startsWith('=?base64?') || !value.endsWith('?=') || value.length < 11) return value;
   const body = value.slice(9, -2);
-  if (!BASE64.test(body)) return undefined;
   try {
-    return utf8.decode(Uint8Array.from(atob(body), (character) => character.charCodeAt(0)));
+    const bytes = atob(body);
+    // `atob` forgives spaces, missing padding and spare bits; what is encoded again must be what came.
+    if (btoa(bytes) !== body) return undefined;
+    return utf8.decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
   } catch {
     return undefined;
   }

@@ -158,12 +158,8 @@ export function stateful(
       return this.state?.level ?? 'info';
     }
 
-    protected get host(): ExchangeHost {
-      return hostOf([this]);
-    }
-
     protected makeExchange(): Exchange {
-      return new Exchange(this.host, this.platform, acceptsOf(this.http.headers.get('accept')));
+      return new Exchange(hostOf(this.sealed, [this]), this.platform, acceptsOf(this.http.headers.get('accept')));
     }
 
     complete(body: string): string {
@@ -275,8 +271,7 @@ export function stateful(
   }
 
   /** Of a POST's exchange: its stream is the session's, its calls are found there by id. */
-  function hostOf(calls: readonly StatefulCall[]): ExchangeHost {
-    const session = calls[0]?.sealed;
+  function hostOf(session: Session | undefined, calls: readonly StatefulCall[]): ExchangeHost {
     return {
       stream() {
         if (!session) {
@@ -420,7 +415,9 @@ export function stateful(
       hear(body, session);
       return accepted();
     }
-    const refusal = busy(body, session);
+    const taken = inProgress(body.id, session);
+    if (taken !== undefined) return refuse(400, CODE.invalidRequest, taken, { id: body.id });
+    const refusal = full(body.id);
     if (refusal) return refusal;
     const method = methods.get(body.method);
     if (!method)
@@ -431,22 +428,18 @@ export function stateful(
     return new StatefulCall(request, platform, body, revision, principal, session).run(method);
   }
 
-  function busy(message: Message, session: Session | undefined): Response | undefined {
-    if (core.calls >= config.MCP_MAX_CALLS) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, {
-        id: message.id,
-        headers: { 'retry-after': '1' },
-      });
-    }
-    if (session && message.id !== undefined && states.find(session)?.calls.has(message.id)) {
-      return refuse(
-        400,
-        CODE.invalidRequest,
-        `The id ${quote(message.id)} belongs to a request that is still in progress`,
-        { id: message.id },
-      );
-    }
-    return undefined;
+  function full(id?: RequestId): Response | undefined {
+    if (core.calls < config.MCP_MAX_CALLS) return undefined;
+    return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, {
+      id,
+      headers: { 'retry-after': '1' },
+    });
+  }
+
+  /** Why an id cannot be used again, if it cannot. */
+  function inProgress(id: RequestId, session: Session | undefined): string | undefined {
+    if (!session || !states.find(session)?.calls.has(id)) return undefined;
+    return `The id ${quote(id)} belongs to a request that is still in progress`;
   }
 
   /** Batches, of 2025-03-26 alone (basic/index, Batching). */
@@ -467,21 +460,27 @@ export function stateful(
         `A batch must have 1 to ${config.MCP_MAX_BATCH} messages, got ${items.length}`,
       );
     }
+    // Before anything is done: a batch is refused as a whole.
+    if (items.some((item) => (item as Message | null)?.params?._meta?.[META.protocolVersion] !== undefined)) {
+      return refuse(400, CODE.invalidRequest, 'Revision 2026-07-28 has no batches; send one message per request');
+    }
+    const refusal = full();
+    if (refusal) return refusal;
     const errors: string[] = [];
     const requests: [Message, Method][] = [];
     for (const item of items) {
       const wrong = judge(item);
       const message = item as Message;
       if (wrong) errors.push(errorText(readableId(item), wrong.code, wrong.message));
-      else if (isObject(message.params?._meta) && message.params._meta[META.protocolVersion] !== undefined) {
-        return refuse(400, CODE.invalidRequest, 'Revision 2026-07-28 has no batches; send one message per request');
-      } else if (message.method === undefined) take(message, session);
+      else if (message.method === undefined) take(message, session);
       else if (message.id === undefined) hear(message, session);
       else if (message.method === 'initialize')
         errors.push(errorText(message.id, CODE.invalidRequest, 'initialize must not be part of a batch'));
       else {
         const method = methods.get(message.method);
-        if (method) requests.push([message, method]);
+        const taken = inProgress(message.id, session);
+        if (taken !== undefined) errors.push(errorText(message.id, CODE.invalidRequest, taken));
+        else if (method) requests.push([message, method]);
         else
           errors.push(errorText(message.id, CODE.methodNotFound, `Method ${quote(message.method)} is not supported`));
       }
@@ -489,7 +488,7 @@ export function stateful(
     if (requests.length === 0 && errors.length === 0) return accepted();
     const calls: StatefulCall[] = [];
     const exchange = new Exchange(
-      hostOf(calls),
+      hostOf(session, calls),
       platform,
       acceptsOf(request.headers.get('accept')),
       requests.length + errors.length,
@@ -622,9 +621,11 @@ export function stateful(
 
     // A stream that is kept no longer cannot be replayed; what comes from now on can be heard.
     const stream = states.standalone(state);
+    // The priming event is for the new reader, so the one before it must be gone.
+    stream.disconnect(config.MCP_RETRY);
     if (session.revision >= POLLING) stream.write('');
     state.waiting.clear();
-    return new MadeResponse(stream.connect(undefined, FIRST_BYTE, config.MCP_RETRY), SSE_INIT);
+    return new MadeResponse(stream.connect(undefined, FIRST_BYTE), SSE_INIT);
   }
 
   async function end(request: Request, principal: Principal | undefined): Promise<Response> {

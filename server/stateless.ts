@@ -7,7 +7,7 @@ import { Call, type Core, LEVELS, type Method, type Outcome } from './call.ts';
 import { missing } from './capabilities.ts';
 import type { LogLevel } from './content.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
-import { headerText, paramMismatch } from './param-headers.ts';
+import { headerText, NOT_VALID, paramMismatch } from './param-headers.ts';
 import {
   accepted,
   acceptsOf,
@@ -141,7 +141,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       this.logLevel = meta[META.logLevel] as LogLevel | undefined;
     }
 
-    protected get host(): ExchangeHost {
+    get #host(): ExchangeHost {
       return {
         stream: () => {
           if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
@@ -171,7 +171,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     }
 
     protected makeExchange(): Exchange {
-      return new Exchange(this.host, this.platform, acceptsOf(this.http.headers.get('accept')));
+      return new Exchange(this.#host, this.platform, acceptsOf(this.http.headers.get('accept')));
     }
 
     complete(body: string): string {
@@ -404,7 +404,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
         return mismatch(id, `Header Mcp-Name is missing, params.${member} is ${quote(name)}`);
       if (given !== null) {
         const text = headerText(given);
-        if (text === undefined) return mismatch(id, `Header Mcp-Name is not valid base64: ${quote(given)}`);
+        if (text === undefined) return mismatch(id, `Header Mcp-Name is ${NOT_VALID}, got ${quote(given)}`);
         if (text !== name)
           return mismatch(id, `Header Mcp-Name is ${quote(text)}, but params.${member} is ${quote(name)}`);
       }
