@@ -14,7 +14,16 @@ import { type Config, type Environment, readConfig } from './server/config.ts';
 import { sharedMethods } from './server/dispatch.ts';
 import { settleWindow } from './server/exchange.ts';
 import { gates } from './server/gates.ts';
-import { CODE, eraOf, type Message, type Platform, readMessage, refuse, SECURITY_HEADERS } from './server/protocol.ts';
+import {
+  CODE,
+  eraOf,
+  jsonAnswer,
+  type Message,
+  type Platform,
+  readMessage,
+  refuse,
+  SECURITY_HEADERS,
+} from './server/protocol.ts';
 import { compile, type ServerInfo } from './server/registry.ts';
 import { seal } from './server/seal.ts';
 import { sessions } from './server/session.ts';
@@ -130,6 +139,7 @@ export function createServer(options: ServerOptions): Server {
   const gate = gates(config);
   const limits = { body: config.MCP_MAX_BODY, depth: config.MCP_MAX_DEPTH };
   const born = clock.now();
+  const { name, version } = info;
 
   const isEndpoint = (url: string) => {
     const start = url.indexOf('/', url.indexOf('//') + 2);
@@ -157,9 +167,9 @@ export function createServer(options: ServerOptions): Server {
     catch: (error: unknown) => refuse(500, CODE.internal, `Internal error (${core.report(error, 'a route')})`),
   })
     .get('/health', () =>
-      Response.json(
-        { status: 'ok', name: info.name, version: info.version, uptime_s: Math.floor((clock.now() - born) / 1000) },
-        { headers: SECURITY_HEADERS },
+      jsonAnswer(
+        {},
+        JSON.stringify({ status: 'ok', name, version, uptime_s: Math.floor((clock.now() - born) / 1000) }),
       ),
     )
     .head('/health', () => new Response(null, { headers: SECURITY_HEADERS }))
