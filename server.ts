@@ -126,8 +126,14 @@ export function createServer(options: ServerOptions): Server {
   // With a secret of its own this node is the only one that can open its sessions, so it knows when one is idle.
   const alone = config.MCP_SESSION_SECRET === '';
   const store = options.store ?? memoryStore(config.MCP_MAX_ENDED, clock.now);
-  const idle = alone ? config.MCP_SESSION_TIMEOUT * 1000 : undefined;
-  const known = sessions({ seal: sealed, store, clock, lifetime: config.MCP_SESSION_LIFETIME * 1000, idle });
+  const known = sessions({
+    seal: sealed,
+    store,
+    clock,
+    lifetime: config.MCP_SESSION_LIFETIME * 1000,
+    idle: alone ? config.MCP_SESSION_TIMEOUT * 1000 : undefined,
+    remembered: config.MCP_SESSION_CACHE,
+  });
   const states = sessionStates(core, known, alone, shared);
   const methods = sharedMethods(registry);
   const old = stateful(core, known, states, methods);

@@ -65,6 +65,11 @@ export const KNOBS = {
     'streams',
     'Streams kept for one session, ended ones that can still be replayed included',
   ),
+  MCP_SESSION_CACHE: count(
+    4000,
+    'ids',
+    'Verified session ids remembered; others are verified again, about 0.03 ms each',
+  ),
   MCP_MAX_ENDED: count(100_000, 'ids', 'Ended session ids remembered until they would have expired'),
   MCP_MAX_CALLS: count(10_000, 'calls', 'Calls running at once that outlive their turn; one more is refused with 503'),
   MCP_HEARTBEAT: count(8000, 'ms', 'A comment on every quiet stream; below the 10 s after which Bun closes one', 10),

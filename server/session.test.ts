@@ -363,7 +363,7 @@ for (const [asked, answered] of [
 
 function node(clock = manualClock(), secret = SECRET) {
   const store = memoryStore(100, clock.now);
-  return sessions({ seal: seal(secret), store, clock, lifetime: HOUR, idle: undefined });
+  return sessions({ seal: seal(secret), store, clock, lifetime: HOUR, idle: undefined, remembered: 4000 });
 }
 const client = { name: 'client', version: '1' };
 const principal = (subject: string): Principal => ({ subject, scopes: [], claims: {} });

@@ -9,18 +9,51 @@ import { fromBase64Url, type Seal, toBase64Url } from './seal.ts';
 import type { Store } from './store.ts';
 import type { ClientCapabilities, ClientInfo, Principal } from './tool.ts';
 
-export interface Session {
-  /** Names the session where its state is kept and in logs: the principal and a nonce. It opens nothing. */
-  readonly key: string;
+/** What a client opened its session with; sessions of the same kind of client share one. */
+interface Handshake {
   readonly revision: string;
   readonly client: ClientInfo;
   readonly capabilities: ClientCapabilities;
+}
+
+export interface Session extends Handshake {
+  /** Names the session where its state is kept and in logs: the principal and a nonce. It opens nothing. */
+  readonly key: string;
   /** The `sub` the session belongs to; empty without authorization. */
   readonly subject: string;
   /** When the id expires, ms since the epoch. */
   readonly expires: number;
   /** When a request last named it on this node. */
   seen: number;
+}
+
+/** Small, for thousands are remembered. */
+class OpenedSession implements Session {
+  readonly key: string;
+  readonly subject: string;
+  readonly expires: number;
+  seen: number;
+  readonly #handshake: Handshake;
+
+  constructor(handshake: Handshake, nonce: string, subject: string, expires: number, seen: number) {
+    this.#handshake = handshake;
+    this.key = subject === '' ? nonce : `${subject} ${nonce}`;
+    this.subject = subject;
+    this.expires = expires;
+    this.seen = seen;
+  }
+
+  get revision(): string {
+    return this.#handshake.revision;
+  }
+
+  get client(): ClientInfo {
+    return this.#handshake.client;
+  }
+
+  get capabilities(): ClientCapabilities {
+    return this.#handshake.capabilities;
+  }
 }
 
 export interface Sessions {
@@ -49,8 +82,8 @@ const BITS: readonly (readonly [keyof ClientCapabilities & string, string | unde
 ];
 /** Longest id looked at: what mint makes is far shorter. */
 const LONGEST = 1024;
-/** Verified ids remembered, two generations of so many. */
-const REMEMBERED = 10_000;
+/** Handshakes shared. */
+const HANDSHAKES = 256;
 
 export interface SessionOptions {
   seal: Seal;
@@ -58,18 +91,21 @@ export interface SessionOptions {
   clock: Clock;
   /** Milliseconds. */
   lifetime: number;
+  /** Verified ids remembered. */
+  remembered: number;
   /** Milliseconds without a request after which a session ends; only where this node sees all its requests. */
   idle: number | undefined;
 }
 
 export function sessions(options: SessionOptions): Sessions {
   const { seal, store, clock, lifetime, idle } = options;
+  const generation = Math.ceil(options.remembered / 2);
   // Verifying costs a hop to another thread, so a verified id is remembered: two generations, a hit is one look.
   let young = new Map<string, Session>();
   let old = new Map<string, Session>();
 
   const remember = (id: string, session: Session) => {
-    if (young.size >= REMEMBERED) {
+    if (young.size >= generation) {
       old = young;
       young = new Map();
     }
@@ -152,17 +188,22 @@ function decode(payload: string, subject: string, lifetime: number, now: number)
   }
   if (!Array.isArray(fields)) return undefined;
   const [index, bits, name, version, born, nonce] = fields as [number, number, string, string, number, string];
+  const handshake = handshakeOf(index, bits, name, version);
+  return handshake && new OpenedSession(handshake, nonce, subject, born * 1000 + lifetime, now);
+}
+
+const handshakes = new Map<string, Handshake>();
+
+function handshakeOf(index: number, bits: number, name: string, version: string): Handshake | undefined {
   const revision = STATEFUL_REVISIONS[index];
   if (revision === undefined) return undefined;
-  return {
-    key: subject === '' ? nonce : `${subject} ${nonce}`,
-    revision,
-    client: { name, version },
-    capabilities: capabilitiesOf(bits),
-    subject,
-    expires: born * 1000 + lifetime,
-    seen: now,
-  };
+  const text = JSON.stringify([index, bits, name, version]);
+  const known = handshakes.get(text);
+  if (known) return known;
+  if (handshakes.size >= HANDSHAKES) handshakes.clear();
+  const handshake = { revision, client: { name, version }, capabilities: capabilitiesOf(bits) };
+  handshakes.set(text, handshake);
+  return handshake;
 }
 
 function bitsOf(capabilities: ClientCapabilities): number {
