@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from './clock.ts';
-import { type Accepts, jsonAnswer, type Platform, SSE_INIT } from './protocol.ts';
+import { type Accepts, jsonAnswer, type Platform, SECURITY_HEADERS, SSE_INIT } from './protocol.ts';
 import type { EventStream } from './sse.ts';
 
 /** What an era does for an exchange. */
@@ -70,7 +70,7 @@ export class Exchange {
     this.#left--;
     if (this.#left > 0) return;
     // A POST of a request is answered by JSON or by a stream; a stream may end without a response.
-    if (this.#answers.length === 0 && !this.upgrade()) this.#resolve(new Response(null, { status: 204 }));
+    if (this.#answers.length === 0 && !this.upgrade()) this.#resolve(empty());
     this.#finish();
   }
 
@@ -79,7 +79,7 @@ export class Exchange {
     if (!this.open) return;
     this.#left = 0;
     this.stream?.discard();
-    this.#resolve(new Response(null, { status: 204 }));
+    this.#resolve(empty());
     this.#host.finished(this);
   }
 
@@ -111,6 +111,11 @@ export class Exchange {
   }
 }
 
+/** The answer to a request that gets none. */
+function empty(): Response {
+  return new Response(null, { status: 204, headers: SECURITY_HEADERS });
+}
+
 /**
  * The settle window. A call that ends in the turn it began in never enters; one that is open after it is registered, and
  * becomes a stream when the window is over.
@@ -128,8 +133,8 @@ export function settleWindow(clock: Clock, window_ms: number, shared: boolean): 
   let turnDue = false;
   let sweepDue = false;
 
-  const turn = () => {
-    turnDue = false;
+  const register = () => {
+    if (fresh.length === 0) return;
     const began = fresh;
     fresh = [];
     const due = clock.now() + window_ms;
@@ -140,6 +145,10 @@ export function settleWindow(clock: Clock, window_ms: number, shared: boolean): 
       if (!exchange.stream) waiting.push({ exchange, due });
     }
     if (waiting.length > 0) arm();
+  };
+  const turn = () => {
+    turnDue = false;
+    register();
   };
   // Few looks, each at all that is due: streams begin up to a fifth of the window late.
   const arm = () => {
@@ -180,6 +189,6 @@ export function settleWindow(clock: Clock, window_ms: number, shared: boolean): 
       turnDue = true;
       clock.after(0, turn);
     },
-    turn,
+    turn: register,
   };
 }

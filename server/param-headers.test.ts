@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { base64Value, type Client, everythingAnd, type Json, type Refusal, refused, said, serving } from './client.fixture.ts';
+import {
+  base64Value,
+  type Client,
+  everythingAnd,
+  type Json,
+  type Refusal,
+  refused,
+  said,
+  serving,
+} from './client.fixture.ts';
 import { headerText, paramHeaders, paramMismatch } from './param-headers.ts';
 import { tool } from './tool.ts';
 
@@ -92,7 +101,10 @@ const MISPLACED: [string, object][] = [
 ];
 for (const [where, schema] of MISPLACED) {
   test(`x-mcp-header within ${where} is refused`, () => {
-    assert.throws(() => paramHeaders(schema as Json), /^Error: x-mcp-header "Region" stands at .*may stand only on properties/);
+    assert.throws(
+      () => paramHeaders(schema as Json),
+      /^Error: x-mcp-header "Region" stands at .*may stand only on properties/,
+    );
   });
 }
 
@@ -106,7 +118,10 @@ for (const name of ['', 'two words', 'a:b', 'ü', 'a\r\nb', 'a,b', '(a)', 7, nul
 for (const type of ['number', 'object', 'array', 'null', undefined, ['string', 'null']]) {
   test(`x-mcp-header on the type ${JSON.stringify(type) ?? 'missing'} is refused`, () => {
     const schema = object({ region: { ...annotated(), type } });
-    assert.throws(() => paramHeaders(schema), /^Error: x-mcp-header "Region" of "region" needs type string, integer or boolean, got /);
+    assert.throws(
+      () => paramHeaders(schema),
+      /^Error: x-mcp-header "Region" of "region" needs type string, integer or boolean, got /,
+    );
   });
 }
 
@@ -145,7 +160,11 @@ const AGREE: [Json, Record<string, string>][] = [
 ];
 const DISAGREE: [Json, Record<string, string>, RegExp][] = [
   [{ region: 'eu' }, {}, /^Header mcp-param-region is missing, the argument "region" is "eu"$/],
-  [{ region: 'eu' }, { 'mcp-param-region': 'us' }, /^Header mcp-param-region is "us", but the argument "region" is "eu"$/],
+  [
+    { region: 'eu' },
+    { 'mcp-param-region': 'us' },
+    /^Header mcp-param-region is "us", but the argument "region" is "eu"$/,
+  ],
   [{ region: 'eu' }, { 'mcp-param-region': 'EU' }, /is "EU", but/],
   [{ region: 'eu' }, { 'mcp-param-region': 'eu, eu' }, /is "eu, eu", but/],
   [{ region: 'Hello' }, { 'mcp-param-region': '=?base64?SGVsbG8?=' }, /^Header mcp-param-region is not valid/],
@@ -175,7 +194,9 @@ for (const [args, headers, says] of DISAGREE) {
 }
 
 test('arguments of the prototype are no arguments', () => {
-  const headers = paramHeaders(object({ constructor: annotated(), at: object({ toString: annotated('string', 'T') }) }));
+  const headers = paramHeaders(
+    object({ constructor: annotated(), at: object({ toString: annotated('string', 'T') }) }),
+  );
   assert.equal(paramMismatch(headers, { at: {} }, new Headers()), undefined);
   assert.equal(paramMismatch(headers, undefined, new Headers()), undefined);
   assert.equal(paramMismatch(headers, 'text', new Headers()), undefined);
@@ -200,23 +221,32 @@ const mismatch = (says: RegExp): Refusal => ({ status: 400, code: -32020, id: 1,
 
 test(
   'a call whose Mcp-Param headers agree is served, any other answers 400 and -32020',
-  serving(async (client) => {
-    const args = { region: 'eu', at: { zone: 3 } };
-    assert.equal(said(await ask(client, args, { 'Mcp-Param-Region': 'eu', 'Mcp-Param-Zone': '3' })), JSON.stringify(args));
-    assert.equal(said(await ask(client, {}, {})), '{}');
-    refused(await ask(client, args, { 'mcp-param-region': 'eu' }), mismatch(/^Header mcp-param-zone is missing/));
-    refused(await ask(client, args, { 'mcp-param-region': 'eu', 'mcp-param-zone': '4' }), mismatch(/is "4", but/));
-    refused(await ask(client, {}, { 'mcp-param-region': 'eu' }), mismatch(/is absent$/));
-  }, { features: everythingAnd(place) }),
+  serving(
+    async (client) => {
+      const args = { region: 'eu', at: { zone: 3 } };
+      assert.equal(
+        said(await ask(client, args, { 'Mcp-Param-Region': 'eu', 'Mcp-Param-Zone': '3' })),
+        JSON.stringify(args),
+      );
+      assert.equal(said(await ask(client, {}, {})), '{}');
+      refused(await ask(client, args, { 'mcp-param-region': 'eu' }), mismatch(/^Header mcp-param-zone is missing/));
+      refused(await ask(client, args, { 'mcp-param-region': 'eu', 'mcp-param-zone': '4' }), mismatch(/is "4", but/));
+      refused(await ask(client, {}, { 'mcp-param-region': 'eu' }), mismatch(/is absent$/));
+    },
+    { features: everythingAnd(place) },
+  ),
 );
 
 test(
   'a 2025 session owes no such headers, and one that differs is ignored',
-  serving(async (client) => {
-    const session = await client.initialize();
-    const params = { name: 'place', arguments: { region: 'eu' } };
-    assert.equal(said(await session.request('tools/call', params)), '{"region":"eu"}');
-    const headers = { 'mcp-param-region': 'us', 'mcp-method': 'x', 'mcp-name': 'y' };
-    assert.equal(said(await session.request('tools/call', params, headers)), '{"region":"eu"}');
-  }, { features: everythingAnd(place) }),
+  serving(
+    async (client) => {
+      const session = await client.initialize();
+      const params = { name: 'place', arguments: { region: 'eu' } };
+      assert.equal(said(await session.request('tools/call', params)), '{"region":"eu"}');
+      const headers = { 'mcp-param-region': 'us', 'mcp-method': 'x', 'mcp-name': 'y' };
+      assert.equal(said(await session.request('tools/call', params, headers)), '{"region":"eu"}');
+    },
+    { features: everythingAnd(place) },
+  ),
 );

@@ -91,7 +91,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
   };
 
   const forget = (state: SessionState, reason: string) => {
-    states.delete(state.session.key);
+    // While it is still known: a cancelled call may take a stream for its last words, which then goes with the rest.
     for (const call of state.calls.values()) call.cancel(reason);
     state.calls.clear();
     for (const pending of state.pending.values()) pending.settle(undefined, new Error(reason));
@@ -103,6 +103,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     state.streams.clear();
     state.standalone?.stream.discard();
     state.standalone = undefined;
+    states.delete(state.session.key);
     if (states.size === 0) {
       stopSweeping?.();
       stopSweeping = undefined;

@@ -286,7 +286,12 @@ test('2025-03-26: slow requests of a batch are counted once, can be cancelled on
         .post([call('a', 'held'), call('b', 'held'), echo('c', 'at once'), call('d', 'held')])
         .then((response) => client.events(response));
       const first = [await events.message(), await events.message(), await events.message(), await events.message()];
-      assert.deepEqual(methodsOf(first), ['notifications/message', 'notifications/message', 'c', 'notifications/message']);
+      assert.deepEqual(methodsOf(first), [
+        'notifications/message',
+        'notifications/message',
+        'c',
+        'notifications/message',
+      ]);
       await turn();
       assert.equal(client.server.stats().calls, 4);
       assert.equal((await session.tell(cancel('b'))).status, 202);

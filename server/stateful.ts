@@ -57,9 +57,9 @@ export interface Stateful {
     principal: Principal | undefined,
   ): Response | Promise<Response>;
   /** GET: opens the session's stream, or resumes one. */
-  open(request: Request, platform: Platform, principal: Principal | undefined): Promise<Response>;
+  open(request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response>;
   /** DELETE: ends the session. */
-  end(request: Request, principal: Principal | undefined): Promise<Response>;
+  end(request: Request, principal: Principal | undefined): Response | Promise<Response>;
   readonly notify: Notify;
 }
 
@@ -438,7 +438,9 @@ export function stateful(
 
   /** Why an id cannot be used again, if it cannot. */
   function inProgress(id: RequestId, session: Session | undefined): string | undefined {
-    if (!session || !states.find(session)?.calls.has(id)) return undefined;
+    if (!session) return undefined;
+    core.settle.turn();
+    if (!states.find(session)?.calls.has(id)) return undefined;
     return `The id ${quote(id)} belongs to a request that is still in progress`;
   }
 
@@ -568,8 +570,12 @@ export function stateful(
 
   // ---- GET and DELETE ----
 
-  /** The session of a GET or DELETE, or why it is refused. */
-  async function sessionOf(request: Request, principal: Principal | undefined): Promise<Session | Response> {
+  /** Serves a GET or DELETE in the moment its session is found alive: another request may be ending it. */
+  function inSession(
+    request: Request,
+    principal: Principal | undefined,
+    serveIn: (session: Session) => Response | Promise<Response>,
+  ): Response | Promise<Response> {
     const version = request.headers.get('mcp-protocol-version');
     if (config.MCP_STATELESS || isStatelessRevision(version)) {
       const why = config.MCP_STATELESS ? 'this server keeps no sessions' : `revision ${version} has no sessions`;
@@ -580,13 +586,12 @@ export function stateful(
     if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version);
     const id = request.headers.get('mcp-session-id');
     if (id === null) return refuse(400, CODE.invalidRequest, 'Mcp-Session-Id is missing');
-    const session = await sessions.open(id, principal);
-    return contradiction(session, version) ?? (session as Session);
+    const opened = sessions.open(id, principal);
+    const go = (session: Session | undefined) => contradiction(session, version) ?? serveIn(session as Session);
+    return opened instanceof Promise ? opened.then(go) : go(opened);
   }
 
-  async function open(request: Request, platform: Platform, principal: Principal | undefined): Promise<Response> {
-    const session = await sessionOf(request, principal);
-    if (session instanceof Response) return session;
+  function open(request: Request, platform: Platform, session: Session): Response {
     const accept = request.headers.get('accept');
     if (!acceptsOf(accept).sse)
       return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`);
@@ -628,9 +633,8 @@ export function stateful(
     return new MadeResponse(stream.connect(undefined, FIRST_BYTE), SSE_INIT);
   }
 
-  async function end(request: Request, principal: Principal | undefined): Promise<Response> {
-    const session = await sessionOf(request, principal);
-    if (session instanceof Response) return session;
+  async function end(session: Session): Promise<Response> {
+    core.settle.turn();
     await states.end(session);
     return new Response(null, { status: 204, headers: SECURITY_HEADERS });
   }
@@ -654,8 +658,9 @@ export function stateful(
 
   return {
     answer,
-    open,
-    end,
+    open: (request, platform, principal) =>
+      inSession(request, principal, (session) => open(request, platform, session)),
+    end: (request, principal) => inSession(request, principal, end),
     notify: {
       toolsChanged: () => tell('notifications/tools/list_changed', undefined, listening),
       promptsChanged: () => tell('notifications/prompts/list_changed', undefined, listening),

@@ -340,7 +340,8 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       );
     }
     if (!accepts.sse && method === 'subscriptions/listen') {
-      return refuse(406, CODE.invalidRequest, 'Accept must allow text/event-stream', { id });
+      const accept = quote(request.headers.get('accept'));
+      return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${accept}`, { id });
     }
     const run = methods.get(method);
     const refusal = ladder(
@@ -429,7 +430,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     const asked = message.params?.notifications;
     if (!isObject(asked))
       return refuse(200, CODE.invalidParams, `"notifications" must be an object, got ${quote(asked)}`, { id });
-    const uris = asked.resourceSubscriptions ?? [];
+    const { resourceSubscriptions: uris = [] } = asked;
     if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) {
       return refuse(200, CODE.invalidParams, `"resourceSubscriptions" must be a list of URIs, got ${quote(uris)}`, {
         id,
