@@ -147,15 +147,8 @@ export function createServer(options: ServerOptions): Server {
   const born = clock.now();
   const { name, version } = info;
 
-  const isEndpoint = (url: string) => {
-    const start = url.indexOf('/', url.indexOf('//') + 2);
-    if (start < 0 || !url.startsWith(config.MCP_PATH, start)) return false;
-    const next = url.charCodeAt(start + config.MCP_PATH.length);
-    return Number.isNaN(next) || next === 63 || next === 35; // the end, "?" or "#"
-  };
-
   /** The way of a request to the MCP endpoint. */
-  async function mcp(request: Request, platform: Platform): Promise<Response> {
+  function mcp(request: Request, platform: Platform): Response | Promise<Response> {
     if (request.method === 'GET') return old.open(request, platform, undefined);
     if (request.method === 'DELETE') return old.end(request, undefined);
     if (request.method !== 'POST') {
@@ -163,10 +156,12 @@ export function createServer(options: ServerOptions): Server {
         headers: { allow: 'POST, GET, DELETE, OPTIONS' },
       });
     }
-    const message = await readMessage(request, limits);
-    if (message instanceof Response) return message;
-    const era = eraOf(message as Message, request.headers.get('mcp-protocol-version')) === 'stateless' ? modern : old;
-    return era.answer(message, request, platform, undefined);
+    return readMessage(request, limits).then((message) => {
+      if (message instanceof Response) return message;
+      const version = request.headers.get('mcp-protocol-version');
+      const era = eraOf(message as Message, version) === 'stateless' ? modern : old;
+      return era.answer(message, version, request, platform, undefined);
+    });
   }
 
   const elsewhere = Router({
@@ -193,12 +188,16 @@ export function createServer(options: ServerOptions): Server {
     report: core.report,
     async fetch(request, second, third) {
       try {
-        const origin = request.headers.get('origin');
-        const refusal = gate.origin(request, origin);
+        const { headers, url, method } = request;
+        const origin = headers.get('origin');
+        const target = gate.target(url);
+        const refusal = gate.refusal(headers, target, origin);
         if (refusal) return refusal;
-        if (request.method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
-        const platform = platformOf(kind, request, second, third);
-        const response = await (isEndpoint(request.url) ? mcp(request, platform) : elsewhere.fetch(request));
+        if (method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
+        const answered = target.endpoint
+          ? mcp(request, platformOf(kind, request, second, third))
+          : elsewhere.fetch(request);
+        const response = answered instanceof Promise ? await answered : answered;
         return origin === null ? response : gate.share(response, origin);
       } catch (error) {
         return refuse(500, CODE.internal, `Internal error (${core.report(error, 'a request')})`);

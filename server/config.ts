@@ -126,7 +126,8 @@ export type Environment = Readonly<Record<string, unknown>>;
 export function readConfig(env: Environment): Config {
   const config: Record<string, unknown> = {};
   for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
-    const given = env[name] ?? (name === 'MCP_PORT' ? env.PORT : undefined);
+    const own = env[name] === '' ? undefined : env[name];
+    const given = own ?? (name === 'MCP_PORT' ? env.PORT : undefined);
     const text = given === undefined || given === '' ? knob.fallback : String(given).trim();
     config[name] = parse(name, knob, text);
   }

@@ -87,7 +87,7 @@ function toolOutcome(tool: CompiledTool, value: unknown, call: Call): Outcome {
 }
 
 function checkedResult(tool: CompiledTool, result: ToolResult, call: Call): Outcome {
-  if (result.isError || !tool.output) return result;
+  if (result.isError || (!tool.output && result.structuredContent === undefined)) return result;
   return structured(tool, result.structuredContent, call, result);
 }
 

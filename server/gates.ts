@@ -6,9 +6,19 @@
 import type { Config } from './config.ts';
 import { CODE, quote, refuse, SECURITY_HEADERS } from './protocol.ts';
 
+/** What a request's URL says of it; judged once per URL. */
+export interface Target {
+  /** Host and port as the URL has them. */
+  readonly host: string;
+  readonly allowed: boolean;
+  /** True for the MCP endpoint. */
+  readonly endpoint: boolean;
+}
+
 export interface Gates {
+  target(url: string): Target;
   /** 403 for a Host or an Origin that may not call. */
-  origin(request: Request, origin: string | null): Response | undefined;
+  refusal(headers: Headers, target: Target, origin: string | null): Response | undefined;
   /** The answer to a preflight of an allowed origin. */
   preflight(request: Request, origin: string): Response;
   /** Lets a browser of an allowed origin read the answer. */
@@ -41,14 +51,17 @@ export function gates(config: Config): Gates {
   const anyOrigin = config.MCP_ALLOWED_ORIGINS.includes('*');
   const origins = new Set(config.MCP_ALLOWED_ORIGINS.map((origin) => origin.replace(/\/$/, '').toLowerCase()));
   const allowsHost = (host: string) => anyHost || hosts.includes(host.replace(/:\d*$/, '').toLowerCase());
-  const judgedHosts = new Map<string, boolean>();
-  const judgedOrigins = new Map<string, boolean>();
 
   const hostAllowed = remember(
-    judgedHosts,
     (host: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d*)?$/i.test(host) && allowsHost(host),
   );
-  const originAllowed = remember(judgedOrigins, (origin: string) => {
+  const target = remember((url: string): Target => {
+    const host = hostOf(url);
+    const path = url.slice(url.indexOf(host) + host.length);
+    const end = path.search(/[?#]/);
+    return { host, allowed: hostAllowed(host), endpoint: (end < 0 ? path : path.slice(0, end)) === config.MCP_PATH };
+  });
+  const originAllowed = remember((origin: string) => {
     if (anyOrigin || origins.has(origin.toLowerCase())) return true;
     // Only what a browser would send: no user, no path, no other spelling of a host. Where any Host may be named, being
     // on the same host as the request proves nothing (DNS rebinding).
@@ -58,16 +71,16 @@ export function gates(config: Config): Gates {
   });
 
   return {
-    origin(request, origin) {
+    target,
+    refusal(headers, { host, allowed }, origin) {
       // An absolute target names an authority of its own, so both are looked at.
-      const target = hostOf(request.url);
-      const named = request.headers.get('host') ?? target;
-      const host = hostAllowed(named) ? target : named;
-      if (!hostAllowed(host)) {
+      const named = headers.get('host');
+      const wrong = named !== null && named !== host && !hostAllowed(named) ? named : allowed ? undefined : host;
+      if (wrong !== undefined) {
         return refuse(
           403,
           CODE.invalidRequest,
-          `Host ${quote(host)} is not allowed; expected ${hosts.join(', ')} (MCP_ALLOWED_HOSTS)`,
+          `Host ${quote(wrong)} is not allowed; expected ${hosts.join(', ')} (MCP_ALLOWED_HOSTS)`,
         );
       }
       if (origin !== null && !originAllowed(origin)) {
@@ -111,7 +124,8 @@ function hostOf(url: string): string {
   return end < 0 ? url.slice(start) : url.slice(start, end);
 }
 
-function remember(known: Map<string, boolean>, judge: (text: string) => boolean): (text: string) => boolean {
+function remember<V>(judge: (text: string) => V): (text: string) => V {
+  const known = new Map<string, V>();
   return (text) => {
     const verdict = known.get(text);
     if (verdict !== undefined) return verdict;

@@ -152,7 +152,8 @@ export function compile(options: RegistryOptions): Registry {
 
   function addTool(tool: Tool): void {
     const { name, config } = tool;
-    if (!TOOL_NAME.test(name)) throw new Error('a tool name is 1 to 128 of A-Z a-z 0-9 _ . -');
+    if (typeof name !== 'string' || !TOOL_NAME.test(name))
+      throw new Error('a tool name is 1 to 128 of A-Z a-z 0-9 _ . -');
     if (typeof config.description !== 'string' || config.description === '') throw new Error('it needs a description');
     const schema = config.inputSchema === undefined ? z.strictObject({}) : asObject(config.inputSchema);
     const inputSchema = jsonSchema(schema, 'input', 'inputSchema');
@@ -257,8 +258,12 @@ function entries(): { stateful: string[]; stateless: string[] } {
   return { stateful: [], stateless: [] };
 }
 
-function policy(given: CachePolicy | undefined): Required<CachePolicy> {
-  return { ttlMs: given?.ttlMs ?? 0, cacheScope: given?.cacheScope ?? 'private' };
+function policy({ ttlMs = 0, cacheScope = 'private' }: CachePolicy = {}): Required<CachePolicy> {
+  if (!Number.isInteger(ttlMs) || ttlMs < 0)
+    throw new TypeError(`cache.ttlMs must be a whole number of at least 0, got ${quote(ttlMs)}`);
+  if (cacheScope !== 'public' && cacheScope !== 'private')
+    throw new TypeError(`cache.cacheScope must be "public" or "private", got ${quote(cacheScope)}`);
+  return { ttlMs, cacheScope };
 }
 
 /** Pages are encoded once; a cursor is the opaque name of a page. */
@@ -312,10 +317,22 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output', what: string): Re
 }
 
 function validator(schema: z.ZodType): Validate {
+  // Compiled when it is first used: hundreds of tools start as fast as one. Where code may not be made at run time
+  // (Workers), and for what cannot be compiled, the ordinary parser serves.
+  let parser: z.ZodType | undefined;
   return (value) => {
-    const parsed = schema.safeParse(value);
+    parser ??= compiled(schema);
+    const parsed = parser.safeParse(value);
     return parsed.success ? { value: parsed.data } : { wrong: issues(parsed.error.issues, value) };
   };
+}
+
+function compiled(schema: z.ZodType): z.ZodType {
+  try {
+    return z.compile(schema);
+  } catch {
+    return schema;
+  }
 }
 
 function issues(found: readonly z.core.$ZodIssue[], root: unknown): string {

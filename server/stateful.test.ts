@@ -53,7 +53,7 @@ const cancel = (requestId: unknown) => ({
   method: 'notifications/cancelled',
   params: { requestId, reason: 'no longer wanted' },
 });
-const textOf = ({ result }: Rpc) => (result?.content as { text: string }[])[0]?.text;
+const textOf = ({ result }: Rpc) => (result?.content as { text: string }[] | undefined)?.[0]?.text;
 const methodsOf = (messages: Rpc[]) => messages.map(({ method, id }) => method ?? id);
 
 // ---- what a POST may hold ------------------------------------------------------------------------

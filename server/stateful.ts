@@ -52,6 +52,7 @@ export interface Stateful {
   /** POST of a parsed body. */
   answer(
     body: unknown,
+    version: string | null,
     request: Request,
     platform: Platform,
     principal: Principal | undefined,
@@ -306,6 +307,7 @@ export function stateful(
 
   function answer(
     body: unknown,
+    version: string | null,
     request: Request,
     platform: Platform,
     principal: Principal | undefined,
@@ -326,12 +328,13 @@ export function stateful(
         },
       );
     }
-    const served = admit(body, request, platform, principal);
+    const served = admit(body, version, request, platform, principal);
     return accepts.json ? served : asStream(served);
   }
 
   function admit(
     body: unknown,
+    version: string | null,
     request: Request,
     platform: Platform,
     principal: Principal | undefined,
@@ -340,7 +343,6 @@ export function stateful(
     if (!Array.isArray(body) && (body as unknown as Message).method === 'initialize')
       return initialize(body as unknown as Message, id, platform, principal);
 
-    const version = request.headers.get('mcp-protocol-version');
     if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version, readableId(body));
     if (config.MCP_STATELESS) {
       return serve(

@@ -47,6 +47,7 @@ export interface Stateless {
   /** POST of a parsed body. */
   answer(
     body: unknown,
+    version: string | null,
     request: Request,
     platform: Platform,
     principal: Principal | undefined,
@@ -318,6 +319,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   function answer(
     body: unknown,
+    version: string | null,
     request: Request,
     platform: Platform,
     principal: Principal | undefined,
@@ -347,6 +349,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     const refusal = ladder(
       message,
       id,
+      version,
       request.headers,
       run !== undefined || (listens && method === 'subscriptions/listen'),
     );
@@ -368,7 +371,13 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
   }
 
   /** The checks before a request is served, in the order in which they win (protocol.md, section 1). */
-  function ladder(message: Message, id: RequestId, headers: Headers, known: boolean): Response | undefined {
+  function ladder(
+    message: Message,
+    id: RequestId,
+    version: string | null,
+    headers: Headers,
+    known: boolean,
+  ): Response | undefined {
     const method = message.method as string;
     const meta = message.params?._meta;
     const claimed = meta?.[META.protocolVersion];
@@ -378,7 +387,6 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     if (!isObject(capabilities))
       return invalid(id, `params._meta needs "${META.clientCapabilities}" as an object, got ${quote(capabilities)}`);
 
-    const version = headers.get('mcp-protocol-version');
     if (version !== claimed) {
       return mismatch(
         id,

@@ -21,8 +21,12 @@ export function uriTemplate(template: string): UriTemplate {
   const groups: { operator: string; variables: Variable[] }[] = [];
   let pattern = '';
   let at = 0;
+  const plain = (text: string) => {
+    if (/[{}]/.test(text)) throw new Error(`URI template ${JSON.stringify(template)} has an unmatched brace`);
+    return literal(text);
+  };
   for (const found of template.matchAll(/\{([^{}]*)\}/g)) {
-    pattern += literal(template.slice(at, found.index));
+    pattern += plain(template.slice(at, found.index));
     at = found.index + found[0].length;
     const body = found[1] ?? '';
     const operator = OPERATORS.includes(body[0] ?? ' ') ? (body[0] ?? '') : '';
@@ -61,9 +65,7 @@ export function uriTemplate(template: string): UriTemplate {
       else pattern += `${glue}([^/?#${operator === '.' ? '.' : ','}]+)`;
     }
   }
-  const rest = template.slice(at);
-  if (/[{}]/.test(rest)) throw new Error(`URI template ${JSON.stringify(template)} has an unmatched brace`);
-  const regex = new RegExp(`^${pattern}${literal(rest)}$`, 'u');
+  const regex = new RegExp(`^${pattern}${plain(template.slice(at))}$`, 'u');
   return {
     template,
     variables,
@@ -77,8 +79,11 @@ export function uriTemplate(template: string): UriTemplate {
           const query = new URLSearchParams(text.slice(1));
           for (const { name } of group.variables) values[name] = query.get(name) ?? '';
         } else {
-          const value = decode(group.variables[0]?.explode && group.operator === '/' ? text.slice(1) : text);
+          const segments = group.variables[0]?.explode && group.operator === '/';
+          const value = decode(segments ? text.slice(1) : text);
           if (value === undefined) return undefined;
+          // An encoded slash could lead out of the folder that the template means.
+          if (value.includes('/') && !segments && group.operator !== '+' && group.operator !== '#') return undefined;
           for (const { name } of group.variables) values[name] = value;
         }
       }
@@ -88,7 +93,7 @@ export function uriTemplate(template: string): UriTemplate {
 }
 
 function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 function decode(text: string): string | undefined {
