@@ -60,13 +60,20 @@ export function platformOf(kind: Runtime, request: Request, second: unknown, thi
 
 class BunPlatform implements Platform {
   readonly #request: Request;
-  readonly #server: { requestIP?: (request: Request) => { address: string } | null };
+  readonly #server: {
+    requestIP?: (request: Request) => { address: string } | null;
+    timeout?: (request: Request, seconds: number) => void;
+  };
   constructor(request: Request, server: object) {
     this.#request = request;
     this.#server = server;
   }
   get address(): string | undefined {
     return this.#server.requestIP?.(this.#request)?.address;
+  }
+  /** Bun cuts after 10 s of silence, give or take 4: a heartbeat that is late on a loaded machine would not save a stream. */
+  lasting(): void {
+    this.#server.timeout?.(this.#request, 0);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from './clock.ts';
-import { type Accepts, jsonAnswer, type Platform, SECURITY_HEADERS, SSE_INIT } from './protocol.ts';
+import { type Accepts, jsonAnswer, type Platform, SECURITY_HEADERS, streamAnswer } from './protocol.ts';
 import type { EventStream } from './sse.ts';
 
 /** What an era does for an exchange. */
@@ -100,7 +100,7 @@ export class Exchange {
     for (const text of this.#answers) made.stream.write(text);
     this.#answers = [];
     const body = made.stream.connect(undefined, made.opening);
-    this.#resolve(new (this.#platform.Response ?? Response)(body, SSE_INIT));
+    this.#resolve(streamAnswer(this.#platform, body));
     return true;
   }
 

@@ -165,6 +165,8 @@ export interface Platform {
   cf?: unknown;
   /** Keeps the request's work alive after its answer, where that ends it (Workers). */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** Tells a runtime that cuts silent connections that this one will be silent for long (Bun). */
+  lasting?: (() => void) | undefined;
   /** A cheaper Response that the adapter understands; the global one otherwise. */
   Response?: typeof Response;
 }
@@ -207,6 +209,11 @@ export async function asStream(answer: Response | Promise<Response>): Promise<Re
   const session = headers.get('mcp-session-id');
   if (session !== null) stream.headers.set('mcp-session-id', session);
   return stream;
+}
+
+export function streamAnswer(platform: Platform, body: ReadableStream<Uint8Array>): Response {
+  platform.lasting?.();
+  return new (platform.Response ?? Response)(body, SSE_INIT);
 }
 
 /** A refusal: an HTTP status with a JSON-RPC error, so that a client of either era can tell who answers. */

@@ -29,8 +29,8 @@ import {
   refuse,
   resultText,
   SECURITY_HEADERS,
-  SSE_INIT,
   STATEFUL_REVISIONS,
+  streamAnswer,
 } from './protocol.ts';
 import type { Session, Sessions } from './session.ts';
 import { EventStream } from './sse.ts';
@@ -623,16 +623,16 @@ export function stateful(
         { headers: { 'retry-after': '5' } },
       );
     }
-    const MadeResponse = platform.Response ?? Response;
-    if (resumed) return new MadeResponse(resumed.connect(after, FIRST_BYTE, config.MCP_RETRY), SSE_INIT);
+    // What waited is given to this reader: from now on it is worth telling again.
+    if (!resumed || resumed === state.standalone?.stream) state.waiting.clear();
+    if (resumed) return streamAnswer(platform, resumed.connect(after, FIRST_BYTE, config.MCP_RETRY));
 
     // A stream that is kept no longer cannot be replayed; what comes from now on can be heard.
     const stream = states.standalone(state);
     // The priming event is for the new reader, so the one before it must be gone.
     stream.disconnect(config.MCP_RETRY);
     if (session.revision >= POLLING) stream.write('');
-    state.waiting.clear();
-    return new MadeResponse(stream.connect(undefined, FIRST_BYTE), SSE_INIT);
+    return streamAnswer(platform, stream.connect(undefined, FIRST_BYTE));
   }
 
   async function end(session: Session): Promise<Response> {

@@ -25,9 +25,9 @@ import {
   readableId,
   refuse,
   resultText,
-  SSE_INIT,
   STATELESS_REVISIONS,
   statusOf,
+  streamAnswer,
 } from './protocol.ts';
 import { digest, type Seal } from './seal.ts';
 import { EventStream } from './sse.ts';
@@ -498,7 +498,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       }),
     );
     listeners.add(listener);
-    return new (platform.Response ?? Response)(stream.connect(), SSE_INIT);
+    return streamAnswer(platform, stream.connect());
   }
 
   function tell(method: string, params: object, hears: (listener: Listener) => boolean): void {
