@@ -4,7 +4,7 @@
  */
 
 import { type Config, type Environment, readConfig } from './config.ts';
-import type { Platform } from './protocol.ts';
+import { JSON_INIT, type Platform } from './protocol.ts';
 
 export type Runtime = 'bun' | 'deno' | 'node' | 'workers';
 
@@ -42,6 +42,9 @@ export function exit(code: number): void {
 }
 
 const NOTHING: Platform = {};
+/** Bun copies a Headers three times as fast as it reads an object. */
+const BUN_JSON: ResponseInit = { status: 200, headers: new Headers(JSON_INIT.headers) };
+const BARE_BUN: Platform = { jsonInit: BUN_JSON };
 
 /** What the further arguments of `fetch` say of the request; addresses are looked up only when asked for. */
 export function platformOf(kind: Runtime, request: Request, second: unknown, third: unknown): Platform {
@@ -54,11 +57,12 @@ export function platformOf(kind: Runtime, request: Request, second: unknown, thi
       waitUntil: context?.waitUntil?.bind(context),
     };
   }
-  if (typeof second !== 'object' || second === null) return NOTHING;
+  if (typeof second !== 'object' || second === null) return kind === 'bun' ? BARE_BUN : NOTHING;
   return kind === 'bun' ? new BunPlatform(request, second) : new DenoPlatform(second);
 }
 
 class BunPlatform implements Platform {
+  readonly jsonInit: ResponseInit = BUN_JSON;
   readonly #request: Request;
   readonly #server: {
     requestIP?: (request: Request) => { address: string } | null;

@@ -165,6 +165,8 @@ export interface Platform {
   cf?: unknown;
   /** Keeps the request's work alive after its answer, where that ends it (Workers). */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** The init of a JSON answer in the form that the runtime copies fastest. */
+  jsonInit?: ResponseInit;
   /** Tells a runtime that cuts silent connections that this one will be silent for long (Bun). */
   lasting?: (() => void) | undefined;
   /** A cheaper Response that the adapter understands; the global one otherwise. */
@@ -195,7 +197,7 @@ export const SSE_INIT: { readonly status: number; readonly headers: Record<strin
 };
 
 export function jsonAnswer(platform: Platform, text: string, status = 200): Response {
-  const init = status === 200 ? JSON_INIT : { ...JSON_INIT, status };
+  const init = status === 200 ? (platform.jsonInit ?? JSON_INIT) : { ...JSON_INIT, status };
   return new (platform.Response ?? Response)(text, init);
 }
 
