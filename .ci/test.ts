@@ -6,6 +6,8 @@
  */
 import { spawn } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 interface Step {
@@ -34,6 +36,11 @@ const STEPS: Step[] = [
   { name: 'deno', command: 'deno', args: ['test', '-A', '--no-check'], files: files(UNIT_TESTS) },
   { name: 'harness', command: 'node', args: ['--test', '--test-reporter=spec'], files: files(END_TO_END_TESTS) },
   { name: 'referee', command: 'node', args: ['harness/referee.ts', '--all'] },
+  {
+    name: 'bench',
+    command: 'node',
+    args: ['load/bench/run.ts', '--short', '--out', join(tmpdir(), 'portable-mcp-bench.json')],
+  },
   { name: 'folded', command: 'node', args: ['harness/referee.ts', '--folded'] },
 ];
 

@@ -7,7 +7,6 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
-import { Readable } from 'node:stream';
 import type { Platform } from './protocol.ts';
 
 export type FetchHandler = (request: Request, platform: Platform) => Response | Promise<Response>;
@@ -22,6 +21,7 @@ export interface Listening {
 
 /** How long a client may go on sending a body that nobody reads any more, so that it sees the refusal. */
 const LINGER_MS = 500;
+const NO_BYTES = new Uint8Array();
 
 /** Listens. @throws Error when the address cannot be taken */
 export function listen(fetch: FetchHandler, { host, port }: { host: string; port: number }): Promise<Listening> {
@@ -89,23 +89,32 @@ function flatten(headers: HeadersInit | undefined): string[] {
 }
 
 function sendText(response: LightResponse, text: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
-  const flat = flatten(response.headerInit);
-  const headers = [...flat, 'content-length', String(Buffer.byteLength(text))];
-  leaveUnread(headers, incoming, outgoing);
+  const length = Buffer.byteLength(text);
+  const headers = [...flatten(response.headerInit), 'content-length', String(length)];
+  const unread = isUnread(incoming);
+  if (unread) headers.push('connection', 'close');
   outgoing.writeHead(response.status, headers);
-  outgoing.end(text);
+  // Text of as many bytes as characters is ASCII, and is written without being encoded.
+  if (unread) endUnread(text, incoming, outgoing);
+  else outgoing.end(text, length === text.length ? 'latin1' : 'utf8');
 }
 
-/** A body that was refused unread would be read to its end to reuse the connection; it is closed instead. */
-function leaveUnread(headers: string[], incoming: IncomingMessage, outgoing: ServerResponse): void {
-  if (
-    incoming.complete ||
-    (incoming.headers['content-length'] === undefined && incoming.headers['transfer-encoding'] === undefined)
-  )
-    return;
-  headers.push('connection', 'close');
-  incoming.resume();
-  outgoing.once('finish', () => setTimeout(() => incoming.socket.destroy(), LINGER_MS).unref());
+/** A body that was refused unread would have to be read to its end to use the connection again; it is closed instead. */
+function isUnread(incoming: IncomingMessage): boolean {
+  if (incoming.complete) return false;
+  return incoming.headers['content-length'] !== undefined || incoming.headers['transfer-encoding'] !== undefined;
+}
+
+/** Ends an answer, but closes only when the client has sent all, or a while later: closed before, it may lose the answer. */
+function endUnread(data: string | Uint8Array, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  if (data.length > 0) outgoing.write(data);
+  else outgoing.flushHeaders();
+  const end = () => {
+    clearTimeout(timer);
+    outgoing.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  incoming.once('end', end).once('close', end).resume();
 }
 
 async function sendBody(
@@ -115,11 +124,13 @@ async function sendBody(
 ): Promise<void> {
   const headers = [...flatten(response instanceof LightResponse ? response.headerInit : response.headers)];
   const body = response.body;
-  leaveUnread(headers, incoming, outgoing);
+  const unread = isUnread(incoming);
+  if (unread) headers.push('connection', 'close');
+  const end = (data: Uint8Array) => (unread ? endUnread(data, incoming, outgoing) : outgoing.end(data));
   if (!body) {
     if (response.status !== 204 && response.status !== 304) headers.push('content-length', '0');
     outgoing.writeHead(response.status, headers);
-    outgoing.end();
+    end(NO_BYTES);
     return;
   }
   const type = response instanceof LightResponse ? undefined : response.headers.get('content-type');
@@ -127,7 +138,7 @@ async function sendBody(
     const bytes = Buffer.from(await response.arrayBuffer());
     headers.push('content-length', String(bytes.length));
     outgoing.writeHead(response.status, headers);
-    outgoing.end(bytes);
+    end(bytes);
     return;
   }
   outgoing.writeHead(response.status, headers);
@@ -144,7 +155,7 @@ async function sendBody(
     if (!outgoing.write(value)) await writable(outgoing);
   }
   outgoing.off('close', gone);
-  outgoing.end();
+  end(NO_BYTES);
 }
 
 function writable(outgoing: ServerResponse): Promise<void> {
@@ -239,6 +250,41 @@ class LightHeaders {
   }
 }
 
+/** A body as a stream. Who gives it up leaves the connection whole, for the refusal has to get through. */
+function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      let over = false;
+      const end = (how: () => void) => {
+        if (over) return;
+        over = true;
+        incoming.off('data', take);
+        how();
+      };
+      const take = (chunk: Buffer) => {
+        // Throws where the reader has given up.
+        try {
+          controller.enqueue(chunk);
+          if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
+        } catch {
+          end(() => incoming.resume());
+        }
+      };
+      incoming.on('data', take);
+      incoming.on('end', () => end(() => controller.close()));
+      incoming.on('close', () => end(() => controller.error(new Error('The body ended before it was complete'))));
+      incoming.on('error', (error) => end(() => controller.error(error)));
+      incoming.pause();
+    },
+    pull() {
+      incoming.resume();
+    },
+    cancel() {
+      incoming.resume();
+    },
+  });
+}
+
 class LightRequest {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
@@ -293,7 +339,7 @@ class LightRequest {
         method: this.method,
         headers: (this.headers as unknown as LightHeaders).real,
         signal: this.signal,
-        ...(!bodyless && { body: Readable.toWeb(this.#incoming) as ReadableStream<Uint8Array>, duplex: 'half' }),
+        ...(!bodyless && { body: bodyOf(this.#incoming), duplex: 'half' }),
       });
     }
     return this.#real;

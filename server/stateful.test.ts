@@ -7,6 +7,7 @@ import {
   everythingAnd,
   gate,
   type Json,
+  LOG_LEVEL,
   MODERN,
   type Rpc,
   read,
@@ -642,6 +643,28 @@ test(
       await (await a.listen()).cut();
       await first.over;
       await (await b.listen()).cut();
+    },
+    { env: { MCP_MAX_CONNECTIONS: 1 } },
+  ),
+);
+
+test(
+  'a call that finds all streams in use is answered in JSON, in both eras, and says nothing before',
+  serving(
+    async (client) => {
+      const session = await client.initialize();
+      await session.listen();
+      const answers = [
+        await session.tell(call(1, 'test_tool_with_logging')),
+        await client.tellModern(
+          { method: 'tools/call', params: { name: 'test_tool_with_logging' } },
+          { meta: { [LOG_LEVEL]: 'debug' } },
+        ),
+      ];
+      for (const answer of answers) {
+        assert.equal(answer.headers.get('content-type'), 'application/json');
+        assert.equal(said(answer), 'Tool with logging executed successfully');
+      }
     },
     { env: { MCP_MAX_CONNECTIONS: 1 } },
   ),

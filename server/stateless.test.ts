@@ -637,6 +637,7 @@ test('hanging up cancels the call, whether or not its stream was open', async ()
 });
 
 test('hanging up before the answer began cancels the call', async () => {
+  const clock = manualClock();
   const begun = gate();
   const aborted = gate<unknown>();
   const waiting = tool('waiting', { description: 'Waits' }, async (_input, { sleep, signal }) => {
@@ -651,13 +652,13 @@ test('hanging up before the answer began cancels the call', async () => {
       const response = client.modern({ method: 'tools/call', params: { name: 'waiting' } }, {}, leaving.signal);
       await begun.promise;
       // The call is known to last when its turn is over.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await clock.advance(0);
       leaving.abort();
       assert.match(String(await aborted.promise), /hung up/);
       await (await response).body?.cancel();
       assert.equal(client.server.stats().calls, 0);
     },
-    { features: [waiting], env: { MCP_SETTLE: 60_000 } },
+    { features: [waiting], clock },
   )();
 });
 
@@ -782,6 +783,31 @@ test(
       assert.deepEqual(Object.keys(again.inputRequests as object), ['user_name']);
     }
   }),
+);
+
+test(
+  'an answer belongs to one round: a later question of the same key is asked anew',
+  serving(
+    async (client) => {
+      const first = (await attempt(client, 'twice')).result;
+      const answered = { inputResponses: { who: accept({ name: 'Ada' }) }, requestState: first.requestState };
+      const second = (await attempt(client, 'twice', answered)).result;
+      assert.equal(second.resultType, 'input_required');
+      const last = { inputResponses: { who: accept({ name: 'Grace' }) }, requestState: second.requestState };
+      assert.equal(said(await attempt(client, 'twice', last)), 'Ada, then Grace');
+    },
+    {
+      features: [
+        tool('twice', { description: 'Asks the same twice' }, async (_input, { ask }) => {
+          const name = async () => {
+            const { who } = await ask({ who: elicit('Who?', z.object({ name: z.string() })) });
+            return who.action === 'accept' ? who.content.name : who.action;
+          };
+          return `${await name()}, then ${await name()}`;
+        }),
+      ],
+    },
+  ),
 );
 
 test(
