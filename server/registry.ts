@@ -72,6 +72,8 @@ export interface RegistryOptions {
   pageSize: number;
 }
 
+/** Characters of a URI that a template is tried on; RFC 9110 asks for 8,000 of HTTP's own. */
+const LONGEST_URI = 8000;
 const TOOL_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 
 /** @throws TypeError naming the definition that cannot be served, and why */
@@ -132,6 +134,8 @@ export function compile(options: RegistryOptions): Registry {
     find(uri) {
       const exact = fixed.get(uri);
       if (exact) return { compiled: exact, variables: {} };
+      // Some templates take time by the square or cube of a URI's length to find that it is none of theirs.
+      if (uri.length > LONGEST_URI) return undefined;
       for (const compiled of templates) {
         const variables = compiled.template?.match(uri);
         if (variables) return { compiled, variables };

@@ -414,18 +414,18 @@ test('no two ids are alike', async () => {
 test('an id opens for the principal it was made for and for nobody else', async () => {
   const clock = manualClock();
   const minting = node(clock);
-  const { id } = await minting.mint('2025-11-25', client, {}, principal('alice'));
+  const { id } = await minting.mint('2025-11-25', client, {}, principal('owner'));
   for (const opening of [minting, node(clock)]) {
-    assert.equal(await opening.open(id, principal('bob')), undefined);
+    assert.equal(await opening.open(id, principal('stranger')), undefined);
     assert.equal(await opening.open(id, undefined), undefined);
     assert.equal(await opening.open(id, principal('')), undefined);
-    assert.equal((await opening.open(id, principal('alice')))?.subject, 'alice');
+    assert.equal((await opening.open(id, principal('owner')))?.subject, 'owner');
   }
 });
 
 test('a principal with a space in its name cannot pass for another', async () => {
   const clock = manualClock();
-  const { id } = await node(clock).mint('2025-11-25', client, {}, principal('alice admin'));
+  const { id } = await node(clock).mint('2025-11-25', client, {}, principal('owner admin'));
   const [payload, mac] = id.split('.');
-  assert.equal(await node(clock).open(`${payload} alice.${mac}`, principal('admin')), undefined);
+  assert.equal(await node(clock).open(`${payload} owner.${mac}`, principal('admin')), undefined);
 });

@@ -1212,13 +1212,13 @@ function withPrincipals() {
 
 test('a state belongs to its principal', async () => {
   const tell = withPrincipals();
-  const { requestState } = (await tell('alice')).result;
+  const { requestState } = (await tell('owner')).result;
   const inputResponses = { list: { roots: [] } };
-  refused(await tell('bob', { inputResponses, requestState }), badState());
+  refused(await tell('stranger', { inputResponses, requestState }), badState());
   refused(await tell(undefined, { inputResponses, requestState }), badState());
-  assert.equal(said(await tell('alice', { inputResponses, requestState })), 'alice has 0');
+  assert.equal(said(await tell('owner', { inputResponses, requestState })), 'owner has 0');
   const free = (await tell(undefined)).result.requestState;
-  refused(await tell('alice', { inputResponses, requestState: free }), badState());
+  refused(await tell('owner', { inputResponses, requestState: free }), badState());
 });
 
 // ---- subscriptions/listen ------------------------------------------------------------------------

@@ -105,10 +105,3 @@ for (const [template, says] of ILLEGAL) {
 test('a template knows its variables in order', () => {
   assert.deepEqual(uriTemplate('test://{b}/{a,c}{?d*,e:3}').variables, ['b', 'a', 'c', 'd', 'e']);
 });
-
-test('a long URI is judged in no time', () => {
-  const started = performance.now();
-  const template = uriTemplate('test://{+a}/{b}/{+c}{/d*}x');
-  assert.equal(template.match(`test://${'a/'.repeat(400)}`), undefined);
-  assert.ok(performance.now() - started < 2000);
-});
