@@ -23,7 +23,7 @@ const FLOOD = { messages: 10_000, characters: 10_000 };
 const STUCK_MB = 60;
 const STREAMS = 2000;
 const ROUNDS = 3;
-/** Less than any runtime needs for an open stream on which it has not yet given up. */
+/** What a stream that was left may cost, until the garbage is collected. */
 const LEFT_KB = 25;
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
