@@ -179,7 +179,15 @@ function guard(server: Runnable): void {
       server.report(event.reason, 'no request');
     });
   } else {
-    on?.('uncaughtException', (error) => server.report(error, 'no request'));
+    on?.('uncaughtException', (error) => {
+      // Bun listens after the module has run, so that this is where it tells that it cannot.
+      const { syscall, message } = error as { syscall?: unknown; message?: string };
+      if (syscall === 'listen') {
+        console.error(message);
+        exit(1);
+      }
+      server.report(error, 'no request');
+    });
     on?.('unhandledRejection', (reason) => server.report(reason, 'no request'));
   }
   for (const signal of ['SIGTERM', 'SIGINT']) {
