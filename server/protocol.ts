@@ -186,7 +186,7 @@ export const JSON_INIT: { readonly status: number; readonly headers: Record<stri
 };
 
 /** `no-transform` and `X-Accel-Buffering` keep proxies from holding events back. */
-export const SSE_INIT: { readonly status: number; readonly headers: Record<string, string> } = {
+const SSE_INIT: { readonly status: number; readonly headers: Record<string, string> } = {
   status: 200,
   headers: {
     'content-type': 'text/event-stream',

@@ -273,9 +273,11 @@ export class Connection {
   /** The reader asked for more and there was nothing: the next event goes out at once. */
   #wanting = false;
   #closed = false;
-  /** When the reader was last seen to take something; for `stall`. */
+  /** Sent at once when no event waits; gone after the first look. */
   #opening: string | undefined;
+  /** Beats since the reader last took something. */
   #missed = 0;
+  /** Ends the watch of the heartbeat. */
   #quiet: () => void;
 
   constructor(stream: EventStream, cursor: number, opening?: string) {
