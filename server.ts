@@ -147,21 +147,21 @@ export function createServer(options: ServerOptions): Server {
   const born = clock.now();
   const { name, version } = info;
 
-  /** The way of a request to the MCP endpoint. */
-  function mcp(request: Request, platform: Platform): Response | Promise<Response> {
+  /** Every method at the MCP endpoint but POST. */
+  function verb(request: Request, platform: Platform): Response | Promise<Response> {
     if (request.method === 'GET') return old.open(request, platform, undefined);
     if (request.method === 'DELETE') return old.end(request, undefined);
-    if (request.method !== 'POST') {
-      return refuse(405, CODE.invalidRequest, `Method ${request.method} is not allowed; expected POST, GET or DELETE`, {
-        headers: { allow: 'POST, GET, DELETE, OPTIONS' },
-      });
-    }
-    return readMessage(request, limits).then((message) => {
-      if (message instanceof Response) return message;
-      const version = request.headers.get('mcp-protocol-version');
-      const era = eraOf(message as Message, version) === 'stateless' ? modern : old;
-      return era.answer(message, version, request, platform, undefined);
+    return refuse(405, CODE.invalidRequest, `Method ${request.method} is not allowed; expected POST, GET or DELETE`, {
+      headers: { allow: 'POST, GET, DELETE, OPTIONS' },
     });
+  }
+
+  /** One message to the MCP endpoint. */
+  function post(message: unknown, request: Request, platform: Platform): Response | Promise<Response> {
+    if (message instanceof Response) return message;
+    const version = request.headers.get('mcp-protocol-version');
+    const era = eraOf(message as Message, version) === 'stateless' ? modern : old;
+    return era.answer(message, version, request, platform, undefined);
   }
 
   const elsewhere = Router({
@@ -194,9 +194,13 @@ export function createServer(options: ServerOptions): Server {
         const refusal = gate.refusal(headers, target, origin);
         if (refusal) return refusal;
         if (method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
-        const answered = target.endpoint
-          ? mcp(request, platformOf(kind, request, second, third))
-          : elsewhere.fetch(request);
+        let answered: Response | Promise<Response>;
+        if (!target.endpoint) answered = elsewhere.fetch(request);
+        else {
+          const platform = platformOf(kind, request, second, third);
+          answered =
+            method === 'POST' ? post(await readMessage(request, limits), request, platform) : verb(request, platform);
+        }
         const response = answered instanceof Promise ? await answered : answered;
         return origin === null ? response : gate.share(response, origin);
       } catch (error) {

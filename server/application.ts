@@ -4,7 +4,7 @@
  */
 
 import { type Config, type Environment, readConfig } from './config.ts';
-import { JSON_INIT, type Platform } from './protocol.ts';
+import { JSON_INIT, type Platform, SECURITY_HEADERS } from './protocol.ts';
 
 export type Runtime = 'bun' | 'deno' | 'node' | 'workers';
 
@@ -42,9 +42,28 @@ export function exit(code: number): void {
 }
 
 const NOTHING: Platform = {};
-/** Bun copies a Headers three times as fast as it reads an object. */
+const NO_INFO: Readonly<Record<Runtime, Platform>> = {
+  bun: { json: bunJson },
+  deno: { json: denoJson },
+  node: NOTHING,
+  workers: NOTHING,
+};
+
 const BUN_JSON: ResponseInit = { status: 200, headers: new Headers(JSON_INIT.headers) };
-const BARE_BUN: Platform = { jsonInit: BUN_JSON };
+/** Bun copies a Headers three times as fast as it reads an object. */
+function bunJson(text: string): Response {
+  return new Response(text, BUN_JSON);
+}
+
+const CONTENT_TYPE_ALONE: ResponseInit = { headers: { 'content-type': 'application/json' } };
+const FURTHER = Object.entries(SECURITY_HEADERS);
+/** Deno has a short way for this one header, and headers added later cost less than headers it is constructed with. */
+function denoJson(text: string): Response {
+  const response = new Response(text, CONTENT_TYPE_ALONE);
+  const { headers } = response;
+  for (const [name, value] of FURTHER) headers.append(name, value);
+  return response;
+}
 
 /** What the further arguments of `fetch` say of the request; addresses are looked up only when asked for. */
 export function platformOf(kind: Runtime, request: Request, second: unknown, third: unknown): Platform {
@@ -57,12 +76,11 @@ export function platformOf(kind: Runtime, request: Request, second: unknown, thi
       waitUntil: context?.waitUntil?.bind(context),
     };
   }
-  if (typeof second !== 'object' || second === null) return kind === 'bun' ? BARE_BUN : NOTHING;
+  if (typeof second !== 'object' || second === null) return NO_INFO[kind];
   return kind === 'bun' ? new BunPlatform(request, second) : new DenoPlatform(second);
 }
 
 class BunPlatform implements Platform {
-  readonly jsonInit: ResponseInit = BUN_JSON;
   readonly #request: Request;
   readonly #server: {
     requestIP?: (request: Request) => { address: string } | null;
@@ -71,6 +89,9 @@ class BunPlatform implements Platform {
   constructor(request: Request, server: object) {
     this.#request = request;
     this.#server = server;
+  }
+  get json(): (text: string) => Response {
+    return bunJson;
   }
   get address(): string | undefined {
     return this.#server.requestIP?.(this.#request)?.address;
@@ -85,6 +106,9 @@ class DenoPlatform implements Platform {
   readonly #info: { remoteAddr?: { hostname?: string } };
   constructor(info: object) {
     this.#info = info;
+  }
+  get json(): (text: string) => Response {
+    return denoJson;
   }
   get address(): string | undefined {
     return this.#info.remoteAddr?.hostname;
