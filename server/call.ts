@@ -9,7 +9,9 @@ import type { LogLevel, Meta } from './content.ts';
 import type { Exchange, SettleWindow } from './exchange.ts';
 import {
   CODE,
+  EncodedResult,
   type Era,
+  encodedAnswer,
   errorText,
   isRequestId,
   jsonAnswer,
@@ -50,7 +52,7 @@ export interface Core {
 }
 
 /** A result: an object that the era completes, or text that is complete already. */
-export type Outcome = object | string;
+export type Outcome = object | string | EncodedResult;
 export type Method = (params: Params, call: Call) => Outcome | Promise<Outcome>;
 
 export const LEVELS: readonly LogLevel[] = [
@@ -245,6 +247,10 @@ export abstract class Call implements Context {
       this.platform.waitUntil?.(outcome.catch(() => {}));
       return exchange.response;
     }
+    if (outcome instanceof EncodedResult && !this.#exchange) {
+      this.done = true;
+      return encodedAnswer(this.platform, this.id, outcome);
+    }
     return this.#finish({ text: this.#result(outcome), status: 200 });
   }
 
@@ -286,6 +292,7 @@ export abstract class Call implements Context {
   }
 
   #result(outcome: Outcome): string {
+    if (outcome instanceof EncodedResult) return resultText(this.id, outcome.text);
     try {
       return resultText(this.id, typeof outcome === 'string' ? outcome : this.encode(outcome));
     } catch (error) {

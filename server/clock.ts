@@ -16,7 +16,8 @@ function unref(timer: unknown): void {
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms);
+    // Node's shortest; Deno would run a timer of 0 in every turn of the event loop, and pay for each.
+    const timer = setTimeout(run, Math.max(1, ms));
     return () => clearTimeout(timer);
   },
   every(ms, run) {

@@ -126,9 +126,6 @@ export interface SettleWindow {
   turn(): void;
 }
 
-/** A turn is as long as the shortest timer: one for each turn of a busy event loop would cost more than the calls. */
-const TURN_MS = 1;
-
 /** @param shared false where a timer lives no longer than the request that set it (Workers) */
 export function settleWindow(clock: Clock, window_ms: number, shared: boolean): SettleWindow {
   let fresh: Exchange[] = [];
@@ -190,7 +187,7 @@ export function settleWindow(clock: Clock, window_ms: number, shared: boolean): 
       fresh.push(exchange);
       if (turnDue) return;
       turnDue = true;
-      clock.after(TURN_MS, turn);
+      clock.after(0, turn);
     },
     turn: register,
   };

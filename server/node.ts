@@ -7,7 +7,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
-import type { Platform } from './protocol.ts';
+import type { BodyParts, Platform } from './protocol.ts';
 
 export type FetchHandler = (request: Request, platform: Platform) => Response | Promise<Response>;
 
@@ -56,11 +56,14 @@ async function handle(fetch: FetchHandler, incoming: IncomingMessage, outgoing: 
     const platform: Platform = {
       address: incoming.socket.remoteAddress,
       Response: LightResponse as unknown as typeof Response,
+      joined,
     };
     const answered = fetch(request as unknown as Request, platform);
     const response = answered instanceof Promise ? await answered : answered;
     if (response instanceof LightResponse && response.text !== undefined)
-      sendText(response as LightResponse, response.text, incoming, outgoing);
+      sendText(response, response.text, incoming, outgoing);
+    else if (response instanceof LightResponse && response.parts !== undefined)
+      sendParts(response, response.parts, incoming, outgoing);
     else await sendBody(response, incoming, outgoing);
   } catch {
     // The handler answers its own bugs; what arrives here is a connection that broke while it was answered.
@@ -97,6 +100,25 @@ function sendText(response: LightResponse, text: string, incoming: IncomingMessa
   // Text of as many bytes as characters is ASCII, and is written without being encoded.
   if (unread) endUnread(text, incoming, outgoing);
   else outgoing.end(text, length === text.length ? 'latin1' : 'utf8');
+}
+
+/** Parts go out in one write, each as it is. */
+function sendParts(
+  response: LightResponse,
+  parts: BodyParts,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): void {
+  if (isUnread(incoming)) {
+    void sendBody(response, incoming, outgoing);
+    return;
+  }
+  let length = 0;
+  for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  outgoing.writeHead(response.status, [...flatten(response.headerInit), 'content-length', String(length)]);
+  outgoing.cork();
+  for (const part of parts) outgoing.write(part);
+  outgoing.end();
 }
 
 /** A body that was refused unread would have to be read to its end to use the connection again; it is closed instead. */
@@ -170,14 +192,18 @@ function writable(outgoing: ServerResponse): Promise<void> {
   });
 }
 
+function joined(parts: BodyParts, init: ResponseInit): Response {
+  return new LightResponse(parts, init) as unknown as Response;
+}
+
 /** A Response that keeps what it was given; a real one is made only for members it has not itself. */
 class LightResponse {
-  readonly #body: BodyInit | null | undefined;
+  readonly #body: BodyInit | BodyParts | null | undefined;
   readonly #init: ResponseInit | undefined;
   #headers: Headers | undefined;
   #real: Response | undefined;
 
-  constructor(body?: BodyInit | null, init?: ResponseInit) {
+  constructor(body?: BodyInit | BodyParts | null, init?: ResponseInit) {
     this.#body = body;
     this.#init = init;
   }
@@ -200,6 +226,11 @@ class LightResponse {
     return typeof this.#body === 'string' && !this.#real ? this.#body : undefined;
   }
 
+  /** The body when it is in parts that nobody has read. */
+  get parts(): BodyParts | undefined {
+    return Array.isArray(this.#body) && !this.#real ? this.#body : undefined;
+  }
+
   get headerInit(): HeadersInit | undefined {
     return this.#headers ?? this.#init?.headers;
   }
@@ -210,7 +241,8 @@ class LightResponse {
   }
 
   get real(): Response {
-    this.#real ??= new Response(this.#body, { ...this.#init, headers: this.headers });
+    const body = Array.isArray(this.#body) ? new Blob(this.#body) : this.#body;
+    this.#real ??= new Response(body, { ...this.#init, headers: this.headers });
     return this.#real;
   }
 

@@ -61,7 +61,27 @@ export function statusOf(code: number): number {
 }
 
 export function resultText(id: RequestId, result: string): string {
-  return `{"jsonrpc":"2.0","id":${typeof id === 'number' ? id : JSON.stringify(id)},"result":${result}}`;
+  return `${resultHead(id)}${result}}`;
+}
+
+/** All of a response before its result; `}` ends it. */
+function resultHead(id: RequestId): string {
+  return `{"jsonrpc":"2.0","id":${typeof id === 'number' ? id : JSON.stringify(id)},"result":`;
+}
+
+const encoder = new TextEncoder();
+
+/** A result that is given again and again, as a page of a list is: its JSON, encoded once. */
+export class EncodedResult {
+  readonly text: string;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  constructor(text: string) {
+    this.text = text;
+  }
+  get bytes(): Uint8Array<ArrayBuffer> {
+    this.#bytes ??= encoder.encode(this.text);
+    return this.#bytes;
+  }
 }
 
 /** An error response; `id` is absent, not null, where the request could not be read. */
@@ -158,6 +178,8 @@ export function eraOf(message: Message | null, versionHeader: string | null): Er
 
 // ---- answers -------------------------------------------------------------------------------------
 
+export type BodyParts = (string | Uint8Array<ArrayBuffer>)[];
+
 /** What the runtime tells of a request beside the request itself. */
 export interface Platform {
   /** The peer's address, without port. */
@@ -168,6 +190,8 @@ export interface Platform {
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** Makes a JSON answer of status 200 in the way that costs the runtime least; it has the headers of `JSON_INIT`. */
   json?: (text: string) => Response;
+  /** The same for a body in parts, where that costs less than to join them. */
+  joined?: (parts: BodyParts, init: ResponseInit) => Response;
   /** Tells a runtime that cuts silent connections that this one will be silent for long (Bun). */
   lasting?: (() => void) | undefined;
   /** A cheaper Response that the adapter understands; the global one otherwise. */
@@ -200,6 +224,12 @@ const SSE_INIT: { readonly status: number; readonly headers: Record<string, stri
 export function jsonAnswer(platform: Platform, text: string, status = 200): Response {
   if (status === 200 && platform.json) return platform.json(text);
   return new (platform.Response ?? Response)(text, status === 200 ? JSON_INIT : { ...JSON_INIT, status });
+}
+
+/** A response with a result that was encoded before. */
+export function encodedAnswer(platform: Platform, id: RequestId, result: EncodedResult): Response {
+  if (!platform.joined) return jsonAnswer(platform, resultText(id, result.text));
+  return platform.joined([resultHead(id), result.bytes, '}'], JSON_INIT);
 }
 
 /** A whole answer as an event stream of one event, for a client that takes nothing else. Refusals stay what they are. */

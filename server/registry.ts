@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { type ParamHeader, paramHeaders } from './param-headers.ts';
-import { isObject, META, type Params, quote } from './protocol.ts';
+import { EncodedResult, isObject, META, type Params, quote } from './protocol.ts';
 import type { CachePolicy, ClientInfo, Complete, Feature, InputSchema, Prompt, Resource, Tool } from './tool.ts';
 import { ProtocolError } from './tool.ts';
 import { type UriTemplate, uriTemplate } from './uri-template.ts';
@@ -34,10 +34,10 @@ export interface CompiledPrompt {
   readonly names: readonly string[];
 }
 
-/** Pages of one list, as JSON of the whole result, by era. */
+/** Pages of one list, as whole results, by era. */
 export interface Pages {
-  stateful(cursor: unknown): string;
-  stateless(cursor: unknown): string;
+  stateful(cursor: unknown): EncodedResult;
+  stateless(cursor: unknown): EncodedResult;
 }
 
 export interface ServerInfo extends ClientInfo {
@@ -271,17 +271,22 @@ function policy({ ttlMs = 0, cacheScope = 'private' }: CachePolicy = {}): Requir
 }
 
 /** Pages are encoded once; a cursor is the opaque name of a page. */
-function paginate(list: string, items: readonly string[], size: number, prefix: string): (cursor: unknown) => string {
+function paginate(
+  list: string,
+  items: readonly string[],
+  size: number,
+  prefix: string,
+): (cursor: unknown) => EncodedResult {
   const name = (page: number) => btoa(`${list}:${page}`).replaceAll('=', '');
-  const byCursor = new Map<string, string>();
-  let first = '';
+  const byCursor = new Map<string, EncodedResult>();
+  let first = new EncodedResult('');
   const count = Math.max(1, Math.ceil(items.length / size));
   for (let page = 0; page < count; page++) {
     const slice = items.slice(page * size, (page + 1) * size).join(',');
     const next = page + 1 < count ? `,"nextCursor":"${name(page + 1)}"` : '';
-    const text = `${prefix}"${list}":[${slice}]${next}}`;
-    if (page === 0) first = text;
-    else byCursor.set(name(page), text);
+    const result = new EncodedResult(`${prefix}"${list}":[${slice}]${next}}`);
+    if (page === 0) first = result;
+    else byCursor.set(name(page), result);
   }
   return (cursor) => {
     // Clients in languages without absent strings send an empty one for the first page.
