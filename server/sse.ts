@@ -9,6 +9,8 @@ import type { Clock } from './clock.ts';
 
 const encoder = new TextEncoder();
 const BEAT = encoder.encode(': \n\n');
+/** Nothing is queued in the body: it asks when its reader does. */
+const ON_DEMAND: QueuingStrategy = { highWaterMark: 0 };
 /** Events that wait are sent together, up to about this many characters. */
 const CHUNK = 32_768;
 
@@ -263,8 +265,8 @@ export class EventStream {
   }
 }
 
-/** One reader of a stream. */
-export class Connection {
+/** One reader of a stream; the source of the body it reads. */
+export class Connection implements UnderlyingDefaultSource<Uint8Array> {
   readonly #stream: EventStream;
   readonly body: ReadableStream<Uint8Array>;
   /** Sequence number of the next event to send. */
@@ -277,8 +279,8 @@ export class Connection {
   #opening: string | undefined;
   /** Beats since the reader last took something. */
   #missed = 0;
-  /** Ends the watch of the heartbeat. */
-  #quiet: () => void;
+  /** @internal Where the heartbeat keeps it. */
+  beats: unknown;
 
   constructor(stream: EventStream, cursor: number, opening?: string) {
     this.#stream = stream;
@@ -286,25 +288,22 @@ export class Connection {
     this.#opening = opening;
     const { counts, heartbeat } = stream.options;
     counts.open++;
-    this.body = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#pull(),
-        cancel: () => {
-          if (this.#closed) return;
-          this.#finish();
-          stream.left(this, true);
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    this.#quiet = heartbeat.watch(this);
+    this.body = new ReadableStream<Uint8Array>(this, ON_DEMAND);
+    heartbeat.watch(this);
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  cancel(): void {
+    if (this.#closed) return;
+    this.#finish();
+    this.#stream.left(this, true);
   }
 
   wake(): void {
-    if (this.#wanting) this.#pull();
+    if (this.#wanting) this.pull();
   }
 
   /** @internal Called at every beat. */
@@ -333,7 +332,7 @@ export class Connection {
     this.#controller?.close();
   }
 
-  #pull(): void {
+  pull(): void {
     if (this.#closed) return;
     this.#missed = 0;
     this.#wanting = false;
@@ -369,14 +368,15 @@ export class Connection {
   #finish(): void {
     this.#closed = true;
     this.#stream.options.counts.open--;
-    this.#quiet();
+    this.#stream.options.heartbeat.leave(this);
   }
 }
 
 /** Beats for all connections of a server. */
 export interface Heartbeat {
-  /** @returns what ends the watch */
-  watch(connection: Connection): () => void;
+  watch(connection: Connection): void;
+  /** Ends the watch. */
+  leave(connection: Connection): void;
 }
 
 /**
@@ -387,7 +387,14 @@ export interface Heartbeat {
 export function heartbeat(clock: Clock, interval_ms: number, stall_ms: number, shared: boolean): Heartbeat {
   const missable = Math.max(1, Math.ceil(stall_ms / interval_ms));
   if (!shared) {
-    return { watch: (connection) => clock.every(interval_ms, () => connection.beat(missable)) };
+    return {
+      watch(connection) {
+        connection.beats = clock.every(interval_ms, () => connection.beat(missable));
+      },
+      leave(connection) {
+        (connection.beats as () => void)();
+      },
+    };
   }
   const tick_ms = Math.max(1, Math.min(100, Math.floor(interval_ms / 10)));
   const slots = Array.from({ length: Math.max(1, Math.round(interval_ms / tick_ms)) }, () => new Set<Connection>());
@@ -410,12 +417,11 @@ export function heartbeat(clock: Clock, interval_ms: number, stall_ms: number, s
         passed = Math.floor(clock.now() / tick_ms);
         stop = clock.every(tick_ms, turn);
       }
-      const slot = slots[at];
-      slot?.add(connection);
-      return () => {
-        if (!slot?.delete(connection)) return;
-        if (--watched === 0) stop?.();
-      };
+      connection.beats = slots[at]?.add(connection);
+    },
+    leave(connection) {
+      if (!(connection.beats as Set<Connection> | undefined)?.delete(connection)) return;
+      if (--watched === 0) stop?.();
     },
   };
 }

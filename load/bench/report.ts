@@ -70,7 +70,7 @@ for (const runtime of RUNTIMES) {
     atMost(what, runtime, row.heap_bytes_each / 1000, IDLE_KB, 'kB');
   }
   const streams = memory.filter((row) => row.measure === 'streams' && row.runtime === runtime);
-  const [bare] = streams.filter(({ target }) => target === 'raw' || target === 'bare');
+  const bare = streams.find(({ target }) => target === 'raw');
   const stream = streams.find(({ target }) => target === 'ours');
   if (bare && stream)
     atMost('RSS of an open stream, to a bare one', runtime, stream.rss_bytes_each / bare.rss_bytes_each, STREAM);

@@ -145,7 +145,7 @@ async function run(measure: Measure, runtime: Runtime): Promise<void> {
     }
     case 'streams-memory': {
       const rows: MemoryRow[] = [];
-      for (const target of [bareStreams(runtime), ...sessioned()]) {
+      for (const target of [bareStreams(), ...sessioned()]) {
         progress(`${runtime} ${target.name}: streams`);
         try {
           rows.push(await streamMemory(runtime, target, 2_000, 16));
