@@ -68,6 +68,8 @@ export interface Stats {
   kept: number;
   /** Calls that outlived their turn and run now. */
   calls: number;
+  /** Questions that clients have not answered (2025-11-25). */
+  questions: number;
   /** Since the start: events dropped before a reader had them, slow readers cut, heartbeats sent. */
   lost: number;
   slow: number;
@@ -116,6 +118,7 @@ export function createServer(options: ServerOptions): Server {
       ahead: Math.min(65_536, config.MCP_REPLAY_BYTES / 4),
     },
     calls: 0,
+    questions: 0,
     report(error, during) {
       const id = crypto.randomUUID();
       onError(error, during, id);
@@ -214,6 +217,7 @@ export function createServer(options: ServerOptions): Server {
       retained: states.retained,
       kept: counts.kept,
       calls: core.calls,
+      questions: core.questions,
       lost: counts.lost,
       slow: counts.slow,
       beats: counts.beats,

@@ -47,6 +47,8 @@ export interface Core {
   readonly notify: Notify;
   /** Calls that outlived their turn and run now. */
   calls: number;
+  /** Questions to clients (2025-11-25) that are not answered. */
+  questions: number;
   /** Tells the operator of a bug. @returns the correlation id that the client sees */
   report(error: unknown, during: string): string;
 }

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { manualClock } from './clock.ts';
-import { EventStream, heartbeat, type StreamOptions, streamCounts } from './sse.ts';
+import { EventStream, heartbeat, type StreamLimits, type StreamOwner, streamCounts } from './sse.ts';
 
 const LIMITS = { events: 1000, bytes: 100_000, ahead: 1000, total: 1_000_000 };
 
-function setUp(options: Partial<Omit<StreamOptions, 'limits'>> & { limits?: Partial<StreamOptions['limits']> } = {}) {
+function setUp({ limits, ...owner }: StreamOwner & { limits?: Partial<StreamLimits> } = {}) {
   const clock = manualClock();
   const counts = streamCounts();
-  const beats = heartbeat(clock, 8000, 60_000, true);
-  const make = (more: Partial<StreamOptions> = {}) =>
-    new EventStream({
-      id: 's',
-      heartbeat: beats,
-      counts,
-      ...options,
-      ...more,
-      limits: { ...LIMITS, ...options.limits },
-    });
+  const shared = { heartbeat: heartbeat(clock, 8000, 60_000, true), counts, limits: { ...LIMITS, ...limits } };
+  const make = (more: StreamOwner = {}) => new EventStream(shared, { id: 's', ...owner, ...more });
   return { clock, counts, make, stream: make() };
 }
 
@@ -138,8 +130,7 @@ test('a reader that stops taking is cut when the log must drop what it has not g
 
 test('without an id nothing stays once it was taken', async () => {
   const { make, counts } = setUp();
-  const { id: _id, ...options } = make().options;
-  const stream = new EventStream(options);
+  const stream = make({ id: undefined });
   const reader = reading(stream.connect());
   stream.write('1');
   assert.equal(await reader.next(), 'data: 1\n\n');

@@ -45,20 +45,28 @@ export function streamCounts(): StreamCounts {
   return { open: 0, kept: 0, slow: 0, lost: 0, beats: 0, relieve: () => false };
 }
 
-export interface StreamOptions {
-  limits: StreamLimits;
-  heartbeat: Heartbeat;
-  counts: StreamCounts;
-  /** Prefix of the event ids: the stream's events can be asked for again. Without it they are gone once read. */
-  id?: string;
-  /** The reader went away (not: the stream ended, or another connection took over). */
-  onHangup?: () => void;
-  /** A reader fell further behind than the log keeps; its connection is being closed. */
-  onOverflow?: () => void;
+/** What all streams of a server share. */
+export interface StreamShared {
+  readonly limits: StreamLimits;
+  readonly heartbeat: Heartbeat;
+  readonly counts: StreamCounts;
 }
 
+/** Whose stream it is. */
+export interface StreamOwner {
+  /** Prefix of the event ids: the stream's events can be asked for again. Without it they are gone once read. */
+  readonly id?: string | undefined;
+  /** The reader went away (not: the stream ended, or another connection took over). */
+  onHangup?(): void;
+  /** A reader fell further behind than the log keeps; its connection is being closed. */
+  onOverflow?(): void;
+}
+
+const NOBODY: StreamOwner = {};
+
 export class EventStream {
-  readonly options: StreamOptions;
+  readonly shared: StreamShared;
+  readonly owner: StreamOwner;
   /** Frames from sequence number `#first` on. */
   #frames: string[] = [];
   /** Frames before this index are dropped; the array is compacted when they are many. */
@@ -71,8 +79,9 @@ export class EventStream {
   #ended = false;
   #drain: { promise: Promise<void>; resolve: () => void } | undefined;
 
-  constructor(options: StreamOptions) {
-    this.options = options;
+  constructor(shared: StreamShared, owner: StreamOwner = NOBODY) {
+    this.shared = shared;
+    this.owner = owner;
   }
 
   get ended(): boolean {
@@ -104,7 +113,8 @@ export class EventStream {
    */
   write(data: string): void {
     if (this.#ended) return;
-    const { id, limits, counts } = this.options;
+    const { limits, counts } = this.shared;
+    const { id } = this.owner;
     while (this.#frames.length > this.#head) {
       const full = this.#size > limits.bytes || this.next - this.#first >= limits.events;
       if (!full && (counts.kept <= limits.total || counts.relieve())) break;
@@ -181,7 +191,7 @@ export class EventStream {
     let text = '';
     if (connection.cursor < this.#first) {
       text = `: ${this.#first - connection.cursor} events before this one are no longer kept\n\n`;
-      this.options.counts.lost += this.#first - connection.cursor;
+      this.shared.counts.lost += this.#first - connection.cursor;
       connection.cursor = this.#first;
     }
     const next = this.next;
@@ -191,9 +201,9 @@ export class EventStream {
       connection.cursor++;
     }
     if (connection.cursor > this.#untaken) this.#untaken = connection.cursor;
-    if (this.options.id === undefined) this.#forget(this.#head + connection.cursor - this.#first);
+    if (this.owner.id === undefined) this.#forget(this.#head + connection.cursor - this.#first);
     // An event larger than the log stays only until it was read.
-    while (this.#size > this.options.limits.bytes && this.#first < connection.cursor) this.#forget(this.#head + 1);
+    while (this.#size > this.shared.limits.bytes && this.#first < connection.cursor) this.#forget(this.#head + 1);
     if (this.#drain && !this.#behind()) this.#released();
     return encoder.encode(text);
   }
@@ -203,15 +213,15 @@ export class EventStream {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#released();
-    if (hungUp) this.options.onHangup?.();
+    if (hungUp) this.owner.onHangup?.();
   }
 
   /** @internal Cuts a reader that stood still too long. */
   stalled(): void {
-    this.options.counts.slow++;
+    this.shared.counts.slow++;
     const connection = this.#connection;
     this.disconnect();
-    if (connection && !this.#ended) this.options.onHangup?.();
+    if (connection && !this.#ended) this.owner.onHangup?.();
   }
 
   #behind(): boolean {
@@ -219,7 +229,7 @@ export class EventStream {
     if (!connection) return false;
     const waiting = this.next - connection.cursor;
     // Exact while nothing taken is kept; with a log, the share of it that waits.
-    return waiting > 0 && (this.#size * waiting) / (this.next - this.#first) > this.options.limits.ahead;
+    return waiting > 0 && (this.#size * waiting) / (this.next - this.#first) > this.shared.limits.ahead;
   }
 
   #released(): void {
@@ -232,13 +242,13 @@ export class EventStream {
   #dropOldest(): boolean {
     const connection = this.#connection;
     if (connection && connection.cursor <= this.#first) {
-      this.options.counts.slow++;
+      this.shared.counts.slow++;
       this.disconnect();
-      this.options.onOverflow?.();
+      this.owner.onOverflow?.();
       if (this.#ended) return false;
     }
     if (this.#untaken <= this.#first) {
-      this.options.counts.lost++;
+      this.shared.counts.lost++;
       this.#untaken = this.#first + 1;
     }
     this.#forget(this.#head + 1);
@@ -254,7 +264,7 @@ export class EventStream {
     this.#first += upTo - this.#head;
     this.#head = upTo;
     this.#size -= freed;
-    this.options.counts.kept -= freed;
+    this.shared.counts.kept -= freed;
     if (this.#head > 64 && this.#head * 2 > this.#frames.length) {
       this.#frames = this.#frames.slice(this.#head);
       this.#head = 0;
@@ -286,7 +296,7 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
     this.#stream = stream;
     this.cursor = cursor;
     this.#opening = opening;
-    const { counts, heartbeat } = stream.options;
+    const { counts, heartbeat } = stream.shared;
     counts.open++;
     this.body = new ReadableStream<Uint8Array>(this, ON_DEMAND);
     heartbeat.watch(this);
@@ -312,7 +322,7 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
     if (this.#wanting) {
       this.#missed = 0;
       this.#wanting = false;
-      this.#stream.options.counts.beats++;
+      this.#stream.shared.counts.beats++;
       this.#enqueue(BEAT);
     } else if (++this.#missed > missable) {
       this.#stream.stalled();
@@ -367,8 +377,8 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
 
   #finish(): void {
     this.#closed = true;
-    this.#stream.options.counts.open--;
-    this.#stream.options.heartbeat.leave(this);
+    this.#stream.shared.counts.open--;
+    this.#stream.shared.heartbeat.leave(this);
   }
 }
 

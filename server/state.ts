@@ -4,30 +4,93 @@
  */
 
 import type { Call, Core } from './call.ts';
+import type { Clock } from './clock.ts';
 import type { LogLevel } from './content.ts';
 import type { RequestId } from './protocol.ts';
 import type { Session, Sessions } from './session.ts';
-import { EventStream } from './sse.ts';
+import { EventStream, type StreamOwner } from './sse.ts';
 
 /** A question the client has not answered. */
 export interface Pending {
   settle(result: unknown, error: unknown): void;
 }
 
-export interface SessionState {
+/** Most sessions keep one quiet stream and nothing else, so each collection is made when it is first used. */
+export class SessionState implements StreamOwner {
   readonly session: Session;
+  readonly #clock: Clock;
   level: LogLevel | undefined;
-  readonly subscriptions: Set<string>;
-  /** Streams of POSTs by id, oldest first; those that ended stay a while for replay. */
-  readonly streams: Map<string, EventStream>;
   /** The one stream for messages that belong to no request; every GET without Last-Event-ID reads on from it. */
-  standalone: { readonly id: string; readonly stream: EventStream } | undefined;
-  /** When the standalone stream lost its reader, ms since the epoch. */
-  unread: number;
+  standalone: EventStream | undefined;
+  /** The id of that stream. */
+  id: string | undefined;
+  /** When that stream lost its reader, ms since the epoch. */
+  unread = 0;
+  #subscriptions: Set<string> | undefined;
+  #streams: Map<string, EventStream> | undefined;
+  #waiting: Set<string> | undefined;
+  #pending: Map<string, Pending> | undefined;
+  #calls: Map<RequestId, Call> | undefined;
+
+  constructor(session: Session, clock: Clock) {
+    this.session = session;
+    this.#clock = clock;
+  }
+
+  get subscriptions(): Set<string> {
+    this.#subscriptions ??= new Set();
+    return this.#subscriptions;
+  }
+
+  /** Streams of POSTs by id, oldest first; those that ended stay a while for replay. */
+  get streams(): Map<string, EventStream> {
+    this.#streams ??= new Map();
+    return this.#streams;
+  }
+
   /** Notifications that wait in the standalone stream, to be told once. */
-  readonly waiting: Set<string>;
-  readonly pending: Map<string, Pending>;
-  readonly calls: Map<RequestId, Call>;
+  get waiting(): Set<string> {
+    this.#waiting ??= new Set();
+    return this.#waiting;
+  }
+
+  get pending(): Map<string, Pending> {
+    this.#pending ??= new Map();
+    return this.#pending;
+  }
+
+  get calls(): Map<RequestId, Call> {
+    this.#calls ??= new Map();
+    return this.#calls;
+  }
+
+  /** Watches any resource. */
+  get watching(): boolean {
+    return (this.#subscriptions?.size ?? 0) > 0;
+  }
+
+  /** Nothing is kept for the session any more. */
+  get empty(): boolean {
+    if (this.level !== undefined || this.standalone || this.watching) return false;
+    return (this.#streams?.size ?? 0) + (this.#pending?.size ?? 0) + (this.#calls?.size ?? 0) === 0;
+  }
+
+  /** Something runs or is read. */
+  get busy(): boolean {
+    if ((this.#calls?.size ?? 0) > 0 || this.standalone?.connected) return true;
+    for (const stream of this.#streams?.values() ?? []) if (stream.connected) return true;
+    return false;
+  }
+
+  /** What waited in the standalone stream has a reader. */
+  told(): void {
+    this.#waiting = undefined;
+  }
+
+  /** The standalone stream lost its reader. */
+  onHangup(): void {
+    this.unread = this.#clock.now();
+  }
 }
 
 export interface SessionStates {
@@ -58,7 +121,7 @@ const COMPARED = 64;
 
 /** @param idleEnds whether a session that was idle here was idle everywhere */
 export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean, shared: boolean): SessionStates {
-  const { config, clock, counts, limits, heartbeat } = core;
+  const { config, clock, counts } = core;
   const states = new Map<string, SessionState>();
   /** Ended streams, the longest ended first. */
   const retained = new Map<EventStream, { state: SessionState; due: number }>();
@@ -70,16 +133,11 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
   const age_ms = config.MCP_REPLAY_AGE * 1000;
   const sweep_ms = Math.max(50, Math.min(idle_ms / 4, age_ms / 4, 10_000));
 
-  const busy = (state: SessionState) =>
-    state.calls.size > 0 ||
-    state.standalone?.stream.connected === true ||
-    [...state.streams.values()].some((stream) => stream.connected);
-
   const release = (stream: EventStream) => {
     const kept = retained.get(stream);
     if (!kept) return false;
     retained.delete(stream);
-    const id = stream.options.id;
+    const { id } = stream.owner;
     if (id !== undefined) kept.state.streams.delete(id);
     stream.discard();
     tidy(kept.state);
@@ -101,7 +159,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       stream.discard();
     }
     state.streams.clear();
-    state.standalone?.stream.discard();
+    state.standalone?.discard();
     state.standalone = undefined;
     states.delete(state.session.key);
     if (states.size === 0) {
@@ -111,13 +169,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
   };
 
   const tidy = (state: SessionState) => {
-    if (
-      state.level !== undefined ||
-      state.standalone ||
-      state.subscriptions.size + state.streams.size + state.pending.size + state.calls.size > 0
-    )
-      return;
-    if (states.get(state.session.key) === state) forget(state, '');
+    if (state.empty && states.get(state.session.key) === state) forget(state, '');
   };
 
   const sweep = () => {
@@ -128,13 +180,13 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       release(stream);
     }
     for (const state of states.values()) {
-      if (state.standalone && !state.standalone.stream.connected && now - state.unread >= age_ms) {
-        state.standalone.stream.discard();
+      if (state.standalone && !state.standalone.connected && now - state.unread >= age_ms) {
+        state.standalone.discard();
         state.standalone = undefined;
-        state.waiting.clear();
+        state.told();
         tidy(state);
       }
-      if (now >= state.session.expires || (now - state.session.seen >= idle_ms && !busy(state))) {
+      if (now >= state.session.expires || (now - state.session.seen >= idle_ms && !state.busy)) {
         if (idleEnds) void sessions.end(state.session);
         forget(state, 'The session was idle for too long');
       }
@@ -145,7 +197,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     let longest: SessionState | undefined;
     let compared = 0;
     for (const state of states.values()) {
-      if (busy(state)) continue;
+      if (state.busy) continue;
       if (!longest || state.session.seen < longest.session.seen) longest = state;
       if (++compared >= COMPARED) break;
     }
@@ -163,31 +215,12 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     return `${origin}${(count++).toString(36)}`;
   };
 
-  const create = (id: string, onHangup?: () => void) =>
-    new EventStream({
-      id,
-      limits,
-      counts,
-      heartbeat,
-      ...(onHangup && { onHangup }),
-    });
-
   const make = (session: Session) => {
     const known = states.get(session.key);
     if (known) return known;
     if (!shared && clock.now() - swept > sweep_ms) sweep();
     if (states.size >= config.MCP_MAX_SESSIONS && !makeRoom()) return undefined;
-    const state: SessionState = {
-      session,
-      level: undefined,
-      subscriptions: new Set(),
-      streams: new Map(),
-      standalone: undefined,
-      unread: 0,
-      waiting: new Set(),
-      pending: new Map(),
-      calls: new Map(),
-    };
+    const state = new SessionState(session, clock);
     states.set(session.key, state);
     if (shared) stopSweeping ??= clock.every(sweep_ms, sweep);
     return state;
@@ -214,23 +247,20 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
         if (!states.has(session.key)) states.set(session.key, state);
       }
       const id = uniqueId();
-      const stream = create(id);
+      const stream = new EventStream(core, { id });
       state.streams.set(id, stream);
       return stream;
     },
     streamOf(state, streamId) {
-      return state.standalone?.id === streamId ? state.standalone.stream : state.streams.get(streamId);
+      return state.standalone && state.id === streamId ? state.standalone : state.streams.get(streamId);
     },
     standalone(state) {
       if (!state.standalone) {
-        const id = uniqueId();
+        state.id = uniqueId();
         state.unread = clock.now();
-        const stream = create(id, () => {
-          state.unread = clock.now();
-        });
-        state.standalone = { id, stream };
+        state.standalone = new EventStream(core, state);
       }
-      return state.standalone.stream;
+      return state.standalone;
     },
     retain(state, stream) {
       retained.set(stream, { state, due: clock.now() + age_ms });
@@ -244,7 +274,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     values: () => states.values(),
     close() {
       for (const state of [...states.values()]) {
-        state.standalone?.stream.hangUp(config.MCP_RETRY);
+        state.standalone?.hangUp(config.MCP_RETRY);
         for (const stream of state.streams.values()) stream.hangUp(config.MCP_RETRY);
         forget(state, 'The server is closing');
       }

@@ -252,9 +252,10 @@ export function stateful(
         const finish = () => {
           stop();
           signal.removeEventListener('abort', aborted);
-          state.pending.delete(id);
+          if (state.pending.delete(id)) core.questions--;
           states.tidy(state);
         };
+        core.questions++;
         state.pending.set(id, {
           settle(result, error) {
             finish();
@@ -277,10 +278,7 @@ export function stateful(
       stream() {
         if (!session) {
           if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
-          return {
-            stream: new EventStream({ limits: core.limits, counts, heartbeat: core.heartbeat }),
-            opening: FIRST_BYTE,
-          };
+          return { stream: new EventStream(core), opening: FIRST_BYTE };
         }
         const stream = states.postStream(session);
         if (!stream) return undefined;
@@ -608,7 +606,7 @@ export function stateful(
     if (resumed && after >= resumed.next)
       return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} names an event that was never sent`);
 
-    const replaced = resumed ?? known?.standalone?.stream;
+    const replaced = resumed ?? known?.standalone;
     if (counts.open >= config.MCP_MAX_CONNECTIONS && !replaced?.connected) {
       return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, {
         headers: { 'retry-after': '5' },
@@ -624,7 +622,7 @@ export function stateful(
       );
     }
     // What waited is given to this reader: from now on it is worth telling again.
-    if (!resumed || resumed === state.standalone?.stream) state.waiting.clear();
+    if (!resumed || resumed === state.standalone) state.told();
     if (resumed) return streamAnswer(platform, resumed.connect(after, FIRST_BYTE, config.MCP_RETRY));
 
     // A stream that is kept no longer cannot be replayed; what comes from now on can be heard.
@@ -656,7 +654,7 @@ export function stateful(
       stream.write(text);
     }
   }
-  const listening = (state: SessionState) => state.standalone !== undefined || state.subscriptions.size > 0;
+  const listening = (state: SessionState) => state.standalone !== undefined || state.watching;
 
   return {
     answer,
@@ -668,7 +666,11 @@ export function stateful(
       promptsChanged: () => tell('notifications/prompts/list_changed', undefined, listening),
       resourcesChanged: () => tell('notifications/resources/list_changed', undefined, listening),
       resourceUpdated: (uri) =>
-        tell('notifications/resources/updated', { uri }, (state) => watches(state.subscriptions, uri)),
+        tell(
+          'notifications/resources/updated',
+          { uri },
+          (state) => state.watching && watches(state.subscriptions, uri),
+        ),
     },
   };
 }

@@ -1197,6 +1197,7 @@ function withPrincipals() {
     limits: { events: 1, bytes: 1024, ahead: 1024, total: 1024 },
     notify: { toolsChanged: quiet, promptsChanged: quiet, resourcesChanged: quiet, resourceUpdated: quiet },
     calls: 0,
+    questions: 0,
     report: () => 'none',
   };
   const era = stateless(core, seal('a secret of this test'), sharedMethods(registry));

@@ -147,10 +147,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
         stream: () => {
           if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
           const gone = () => this.abandon('The client hung up');
-          const stream = new EventStream({
-            limits: core.limits,
-            counts,
-            heartbeat: core.heartbeat,
+          const stream = new EventStream(core, {
             onHangup: gone,
             // Nothing can be resumed here: what does not fit is lost, and so is the call.
             onOverflow: () => this.abandon('The client reads too slowly'),
@@ -467,10 +464,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     const gone = () => {
       listeners.delete(listener);
     };
-    const stream = new EventStream({
-      limits: core.limits,
-      counts,
-      heartbeat: core.heartbeat,
+    const stream = new EventStream(core, {
       onHangup: gone,
       onOverflow: () => {
         gone();

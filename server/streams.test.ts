@@ -543,6 +543,7 @@ test(
       const question = await events.message();
       const answer = await session.request('tools/call', call('asking').params);
       assert.match(said(answer), /1 questions are open already/);
+      assert.equal(client.server.stats().questions, 1);
       await session.tell({ jsonrpc: '2.0', id: question.id, result: { action: 'decline' } });
       assert.equal((await events.rest()).length, 1);
       const later = await session.stream(call('asking'));
@@ -550,6 +551,7 @@ test(
       assert.equal(next.method, 'elicitation/create');
       await session.tell({ jsonrpc: '2.0', id: next.id, result: { action: 'decline' } });
       await later.rest();
+      assert.equal(client.server.stats().questions, 0);
     },
     { ...asks, env: { MCP_MAX_PENDING: '1' } },
   ),
