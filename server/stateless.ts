@@ -143,10 +143,10 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     }
 
     get #host(): ExchangeHost {
+      const gone = () => this.abandon('The client hung up');
       return {
         stream: () => {
           if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
-          const gone = () => this.abandon('The client hung up');
           const stream = new EventStream(core, {
             onHangup: gone,
             // Nothing can be resumed here: what does not fit is lost, and so is the call.
@@ -154,16 +154,17 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
           });
           return { stream, opening: FIRST_BYTE };
         },
-        lingers: (exchange) => {
+        lingers: () => {
           core.calls++;
           // Before the answer is a stream only this signal tells that the client hung up. It is dear on Deno, so it is
           // touched only for calls that last.
-          this.http.signal.addEventListener('abort', () => {
-            if (exchange.open) this.abandon('The client hung up');
-          });
+          this.http.signal.addEventListener('abort', gone);
         },
         finished: (exchange) => {
-          if (exchange.lingering) core.calls--;
+          if (!exchange.lingering) return;
+          core.calls--;
+          // The signal may outlive the call, and would keep it.
+          this.http.signal.removeEventListener('abort', gone);
         },
       };
     }

@@ -13,7 +13,7 @@ import { thousands } from './table.ts';
 const given = process.argv[2];
 const file = given ? resolve(given) : newest();
 const results = JSON.parse(readFileSync(file, 'utf8')) as Results;
-const { load, memory, start, machine } = results;
+const { load, memory, heartbeats, start, machine } = results;
 const charts = `${BENCH}results/`;
 mkdirSync(charts, { recursive: true });
 
@@ -26,6 +26,9 @@ const LIST = 0.8;
 const IDLE_KB = 0.2;
 const STREAM = 1.2;
 const START = 1.3;
+/** Of 10,000 quiet streams: how far a beat may be off at p99, and the share of one core. */
+const BEAT_MS = 100;
+const BEAT_CPU = 0.1;
 /** How far a call may move with the tools or the sessions that are there. */
 const GROWTH = 0.9;
 
@@ -74,6 +77,12 @@ for (const runtime of RUNTIMES) {
   const stream = streams.find(({ target }) => target === 'ours');
   if (bare && stream)
     atMost('RSS of an open stream, to a bare one', runtime, stream.rss_bytes_each / bare.rss_bytes_each, STREAM);
+  for (const row of heartbeats.filter((one) => one.runtime === runtime)) {
+    const streams = `${thousands(row.streams)} streams for ${row.seconds} s`;
+    atMost(`${streams}: cut`, runtime, row.cut, 0);
+    atMost(`${streams}: beats off at p99`, runtime, row.off_p99_ms, BEAT_MS, 'ms');
+    atMost(`${streams}: share of a core`, runtime, row.cpu_share, BEAT_CPU);
+  }
   for (const row of start.filter((one) => one.runtime === runtime))
     if (row.ratio !== undefined) atMost(`first answer of ${row.target}, to raw + zod`, runtime, row.ratio, START);
 }
@@ -113,22 +122,18 @@ for (const [measure, title] of [
   const rows = load.filter((row) => row.measure === measure);
   if (rows.length === 0) continue;
   page.push(`## ${title}`, '');
-  if (measure === 'calls') {
-    for (const runtime of RUNTIMES) {
-      const bars = rows
-        .filter((row) => row.runtime === runtime)
-        .map(
-          (row): Bar => ({
-            label: `${row.target}, ${row.era}`,
-            value: row.requests_per_s,
-            told: thousands(row.requests_per_s),
-            ours: row.target === 'ours',
-          }),
-        );
-      if (bars.length === 0) continue;
-      writeFileSync(`${charts}calls-${runtime}.svg`, barChart(`tools/call on ${runtime}, requests per second`, bars));
-      page.push(`![tools/call on ${runtime}](results/calls-${runtime}.svg)`, '');
-    }
+  for (const runtime of RUNTIMES) {
+    const bars = rows
+      .filter((row) => row.runtime === runtime)
+      .map(
+        (row): Bar => ({
+          label: [row.target, row.detail ?? row.era].join(', '),
+          value: row.requests_per_s,
+          told: thousands(row.requests_per_s),
+          ours: row.target === 'ours',
+        }),
+      );
+    chart(measure, runtime, `${title} on ${runtime}, requests per second`, bars);
   }
   page.push(
     ...lines(
@@ -152,6 +157,19 @@ for (const [measure, title] of [
 }
 if (memory.length > 0) {
   page.push('## Memory', '', 'Growth for each session or stream; the live heap after a collection.', '');
+  for (const runtime of RUNTIMES) {
+    const bars = memory
+      .filter((row) => row.measure === 'streams' && row.runtime === runtime)
+      .map(
+        (row): Bar => ({
+          label: row.target,
+          value: row.rss_bytes_each / 1000,
+          told: `${(row.rss_bytes_each / 1000).toFixed(1)} kB`,
+          ours: row.target === 'ours',
+        }),
+      );
+    chart('streams', runtime, `Resident memory of an open stream on ${runtime}`, bars);
+  }
   page.push(
     ...lines(
       ['runtime', 'target', 'measure', 'opened', 'heap kB', 'RSS kB', 'CPU of a core'],
@@ -163,6 +181,33 @@ if (memory.length > 0) {
         (row.heap_bytes_each / 1000).toFixed(2),
         (row.rss_bytes_each / 1000).toFixed(2),
         row.cpu_share === undefined ? '' : `${(row.cpu_share * 100).toFixed(1)} %`,
+      ]),
+    ),
+    '',
+  );
+}
+if (heartbeats.length > 0) {
+  page.push(
+    '## Quiet streams',
+    '',
+    'A beat every 8 s on each; *off* is how far the time between two beats is from 8 s, as a client in one process with all the sockets sees it. *Client* is the delay of its own event loop at p99.',
+    '',
+  );
+  page.push(
+    ...lines(
+      ['runtime', 'streams', 's', 'cut', 'beats', 'off p50 ms', 'off p99 ms', 'worst ms', 'CPU of a core', 'RSS kB', 'client ms'],
+      heartbeats.map((row) => [
+        row.runtime,
+        thousands(row.streams),
+        String(row.seconds),
+        String(row.cut),
+        thousands(row.beats),
+        row.off_p50_ms.toFixed(1),
+        row.off_p99_ms.toFixed(1),
+        row.off_max_ms.toFixed(0),
+        `${(row.cpu_share * 100).toFixed(1)} %`,
+        (row.rss_bytes_each / 1000).toFixed(1),
+        row.client_delay_p99_ms.toFixed(1),
       ]),
     ),
     '',
@@ -188,6 +233,12 @@ if (start.length > 0) {
 writeFileSync(`${BENCH}RESULTS.md`, page.join('\n'));
 const missed = aims.filter(({ reached }) => !reached).length;
 console.log(`${BENCH}RESULTS.md: ${aims.length - missed} of ${aims.length} aims reached`);
+
+function chart(name: string, runtime: Runtime, title: string, bars: readonly Bar[]): void {
+  if (bars.length === 0) return;
+  writeFileSync(`${charts}${name}-${runtime}.svg`, barChart(title, bars));
+  page.push(`![${title}](results/${name}-${runtime}.svg)`, '');
+}
 
 function newest(): string {
   const names = readdirSync(`${BENCH}results`).filter((name) => /^\d{4}-\d\d-\d\d.*\.json$/.test(name));

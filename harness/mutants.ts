@@ -1,0 +1,233 @@
+/**
+ * Servers that are wrong: each wraps a correct handler and breaks one rule on the wire. A scenario that none of them turns
+ * red tests nothing.
+ */
+
+export type Handler = (request: Request) => Promise<Response>;
+
+export interface Mutant {
+  /** What it does wrong. */
+  readonly name: string;
+  readonly wrap: (handler: Handler) => Handler;
+}
+
+/** Changes requests before they are served. */
+function request(name: string, change: (request: Request) => Request | Promise<Request>): Mutant {
+  return { name, wrap: (handler) => async (given) => handler(await change(given)) };
+}
+
+/** Changes answers. */
+function answer(name: string, change: (response: Response, request: Request) => Response | Promise<Response>): Mutant {
+  return { name, wrap: (handler) => async (given) => change(await handler(given.clone()), given) };
+}
+
+/** Changes the messages of JSON answers. */
+function message(name: string, change: (message: Json) => unknown): Mutant {
+  return answer(name, async (response) => {
+    if (!isJson(response)) return response;
+    const text = await response.text();
+    const changed = text === '' ? text : JSON.stringify(change(JSON.parse(text) as Json));
+    return new Response(changed, response);
+  });
+}
+
+/** Changes event streams, event by event; an event is what stands between two empty lines. */
+function events(name: string, change: (event: string, index: number) => string | string[]): Mutant {
+  return answer(name, (response) => {
+    if (!isEvents(response) || !response.body) return response;
+    const decoder = new TextDecoder();
+    const encoder = new TextEncoder();
+    let waiting = '';
+    let index = 0;
+    const changed = response.body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          waiting += decoder.decode(chunk, { stream: true });
+          const parts = waiting.split('\n\n');
+          waiting = parts.pop() ?? '';
+          for (const part of parts)
+            for (const one of [change(part, index++)].flat()) controller.enqueue(encoder.encode(`${one}\n\n`));
+        },
+      }),
+    );
+    return new Response(changed, response);
+  });
+}
+
+type Json = Record<string, unknown> & { result?: Record<string, unknown>; error?: Record<string, unknown> };
+
+function isJson(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('application/json') ?? false;
+}
+
+function isEvents(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+}
+
+function without(given: Request, name: string): Request {
+  const headers = new Headers(given.headers);
+  headers.delete(name);
+  return new Request(given, { headers });
+}
+
+function status(response: Response, code: number): Response {
+  return new Response(response.body, { status: code, headers: response.headers });
+}
+
+let lastSession = '';
+
+export const MUTANTS: readonly Mutant[] = [
+  message('answers with another id', (one) => ({ ...one, id: 'another' })),
+  message('turns the id into text', (one) => ({ ...one, id: String(one.id) })),
+  message('answers without jsonrpc', ({ jsonrpc: _jsonrpc, ...one }) => one),
+  message('answers result and error at once', (one) =>
+    one.result ? { ...one, error: { code: -32603, message: 'both' } } : one,
+  ),
+  message('every tool fails', (one) =>
+    one.result?.content ? { ...one, result: { content: [], isError: true } } : one,
+  ),
+  message('no tool ever fails', (one) =>
+    one.result?.isError ? { ...one, result: { ...one.result, isError: false } } : one,
+  ),
+  message('tools have no schema', (one) =>
+    Array.isArray(one.result?.tools)
+      ? { ...one, result: { ...one.result, tools: one.result.tools.map(({ inputSchema: _schema, ...tool }) => tool) } }
+      : one,
+  ),
+  message('an unknown method is an internal error', (one) =>
+    one.error?.code === -32601 ? { ...one, error: { ...one.error, code: -32603 } } : one,
+  ),
+  message('an unknown tool is a result', (one) =>
+    one.error?.code === -32602 ? { jsonrpc: '2.0', id: one.id, result: { content: [], isError: true } } : one,
+  ),
+  message('ping answers something', (one) =>
+    one.result && Object.keys(one.result).length === 0 ? { ...one, result: { ok: true } } : one,
+  ),
+  message('any revision is agreed to', (one) =>
+    one.result?.protocolVersion ? { ...one, result: { ...one.result, protocolVersion: '1999-01-01' } } : one,
+  ),
+  message('results have no type', (one) => {
+    if (!one.result?.resultType) return one;
+    const { resultType: _type, ...result } = one.result;
+    return { ...one, result };
+  }),
+  message('a mismatch of headers is an invalid request', (one) =>
+    one.error?.code === -32020 ? { ...one, error: { ...one.error, code: -32600 } } : one,
+  ),
+  message('an unsupported version names none that is supported', (one) =>
+    one.error?.code === -32022 ? { ...one, error: { ...one.error, data: {} } } : one,
+  ),
+  message('missing metadata is a parse error', (one) =>
+    one.error?.code === -32602 ? { ...one, error: { ...one.error, code: -32700 } } : one,
+  ),
+  answer('notifications are answered 200', (response) =>
+    response.status === 202 ? new Response('{}', { status: 200 }) : response,
+  ),
+  answer('a dead session answers 400', (response) => (response.status === 404 ? status(response, 400) : response)),
+  answer('every refusal answers 200', (response) => (response.status >= 400 ? status(response, 200) : response)),
+  answer('every session has the same id', (response) => {
+    if (!response.headers.has('mcp-session-id')) return response;
+    const changed = new Response(response.body, response);
+    changed.headers.set('mcp-session-id', 'one-and-only-session');
+    return changed;
+  }),
+  answer('session ids have spaces', (response) => {
+    if (!response.headers.has('mcp-session-id')) return response;
+    const changed = new Response(response.body, response);
+    changed.headers.set('mcp-session-id', 'a b');
+    return changed;
+  }),
+  answer('an origin that is refused is allowed by CORS', (response, { headers }) => {
+    if (response.status !== 403) return response;
+    const changed = new Response(response.body, response);
+    changed.headers.set('access-control-allow-origin', headers.get('origin') ?? '*');
+    return changed;
+  }),
+  request('any origin may call', (given) => without(given, 'origin')),
+  request('any revision is taken', (given) =>
+    /^\d{4}/.test(given.headers.get('mcp-protocol-version') ?? '2') &&
+    (given.headers.get('mcp-protocol-version') ?? '') >= '2026'
+      ? given
+      : without(given, 'mcp-protocol-version'),
+  ),
+  request('any content type is taken', (given) => {
+    if (given.method !== 'POST') return given;
+    const headers = new Headers(given.headers);
+    headers.set('content-type', 'application/json');
+    return new Request(given, { headers });
+  }),
+  request('anything is accepted', (given) => {
+    const headers = new Headers(given.headers);
+    headers.set('accept', 'application/json, text/event-stream');
+    return new Request(given, { headers });
+  }),
+  request('invalid UTF-8 is mended', async (given) => {
+    if (given.method !== 'POST') return given;
+    const headers = new Headers(given.headers);
+    headers.delete('content-length');
+    return new Request(given.url, { method: 'POST', headers, body: await given.text() });
+  }),
+  {
+    name: 'a request without a session id is served by somebody else\u2019s',
+    wrap: (handler) => async (given) => {
+      const headers = new Headers(given.headers);
+      if (
+        !headers.has('mcp-session-id') &&
+        lastSession !== '' &&
+        !(await given.clone().text()).includes('"initialize"')
+      )
+        headers.set('mcp-session-id', lastSession);
+      const response = await handler(new Request(given, { headers }));
+      lastSession = response.headers.get('mcp-session-id') ?? lastSession;
+      return response;
+    },
+  },
+  {
+    name: 'DELETE says yes and does nothing',
+    wrap: (handler) => async (given) =>
+      given.method === 'DELETE' ? new Response(null, { status: 204 }) : handler(given),
+  },
+  events('progress comes twice', (event) => (event.includes('notifications/progress') ? [event, event] : event)),
+  events('progress is lost', (event) => (event.includes('"progress":50') ? ': lost' : event)),
+  events('progress has another token', (event) =>
+    event.replaceAll(/"progressToken":("[^"]*"|\d+)/g, '"progressToken":"x"'),
+  ),
+  events('progress falls', (event) => event.replace('"progress":50', '"progress":-1')),
+  events('event ids repeat', (event) => event.replace(/^id: .*$/m, 'id: same-1')),
+  events('the answer on a stream has another id', (event) =>
+    event.replace(/"id":("[^"]*"|\d+),"result"/, '"id":"another","result"'),
+  ),
+  events('nothing is acknowledged', (event) => (event.includes('acknowledged') ? ': nothing' : event)),
+];
+
+/** Servers that are right in an unusual way: nothing may turn red. */
+export const VARIATIONS: readonly Mutant[] = [
+  message('members in another order', (one) => Object.fromEntries(Object.entries(one).reverse())),
+  message('unknown members', (one) => ({ ...one, 'x-unknown': { any: ['thing'] } })),
+  answer('indented JSON', async (response) => {
+    if (!isJson(response)) return response;
+    const text = await response.text();
+    return new Response(text === '' ? text : JSON.stringify(JSON.parse(text), null, 2), response);
+  }),
+  events('comments between events', (event) => [': still here', event, ': and here']),
+  events('CRLF line ends', (event) => event.replaceAll('\n', '\r\n')),
+  events('data in two lines', (event) => event.replace(/^data: (\{"jsonrpc":"2.0",)(.+)$/m, 'data: $1\ndata: $2')),
+  events('fields without a space', (event) => event.replaceAll(/^(data|id): /gm, '$1:')),
+  events('unknown fields', (event) => `x-unknown: 1\n${event}`),
+  answer('one byte at a time', (response) => {
+    if (!response.body) return response;
+    const bytewise = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        for (const byte of chunk) controller.enqueue(Uint8Array.of(byte));
+      },
+    });
+    return new Response(response.body.pipeThrough(bytewise), response);
+  }),
+  answer('a parameter in the content type', (response) => {
+    const type = response.headers.get('content-type');
+    if (type === null) return response;
+    const changed = new Response(response.body, response);
+    changed.headers.set('content-type', `${type}; charset=utf-8`);
+    return changed;
+  }),
+];

@@ -1,0 +1,160 @@
+/** The harness itself: green on this server and on every legal variation of it, red on every mutant. */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import app from './everything.ts';
+import { type Handler, MUTANTS, VARIATIONS } from './mutants.ts';
+import { fill, mismatches } from './replay/match.ts';
+import { readBind, readScenarios } from './replay/read.ts';
+import { junit, tap } from './replay/report.ts';
+import { factsOf, type Outcome, runScenario } from './replay/runner.ts';
+import { inRange, REVISIONS } from './replay/scenario.ts';
+import { fetchTarget } from './replay/target.ts';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const SCENARIOS = readScenarios([join(HERE, 'scenarios')]);
+const BIND = readBind(join(HERE, 'bind.yaml'));
+const right: Handler = (request) => app.fetch(request);
+
+async function replay(handler: Handler): Promise<Outcome[]> {
+  const target = fetchTarget(handler);
+  const outcomes: Outcome[] = [];
+  for (const revision of REVISIONS) {
+    const facts = await factsOf(target, revision);
+    // What no longer speaks a revision is not tested at it: the others must tell.
+    if (!facts) continue;
+    const all = await Promise.all(
+      SCENARIOS.map((scenario) => runScenario({ ...scenario, timeout: 3000 }, target, facts, { bind: BIND, slack: 1 })),
+    );
+    outcomes.push(...all.flat());
+  }
+  return outcomes;
+}
+
+function red(outcomes: readonly Outcome[]): string[] {
+  return outcomes
+    .filter(({ verdict }) => ['fail', 'warn', 'error'].includes(verdict))
+    .flatMap(({ checks }) => checks.filter(({ verdict }) => verdict !== 'pass').map(({ id, why }) => `${id}: ${why}`));
+}
+
+test('this server breaks no rule, in every revision', async () => {
+  const outcomes = await replay(right);
+  assert.deepEqual(red(outcomes), []);
+  assert.ok(outcomes.filter(({ verdict }) => verdict === 'pass').length > 200);
+});
+
+/** Most of a replay is waiting, so several go side by side. */
+const SIDE_BY_SIDE = { concurrency: 6 };
+
+describe('mutants', SIDE_BY_SIDE, () => {
+  for (const { name, wrap } of MUTANTS) {
+    test(`red: ${name}`, async () => {
+      assert.ok(red(await replay(wrap(right))).length > 0, 'no scenario noticed it');
+    });
+  }
+});
+
+describe('legal variations', SIDE_BY_SIDE, () => {
+  for (const { name, wrap } of VARIATIONS) {
+    test(`green: ${name}`, async () => {
+      const outcomes = await replay(wrap(right));
+      assert.deepEqual(red(outcomes), []);
+      assert.ok(outcomes.filter(({ verdict }) => verdict === 'pass').length > 200);
+    });
+  }
+});
+
+test('matchers tell what is wrong, and where', () => {
+  const vars = new Map<string, unknown>([['rev', '2025-11-25']]);
+  const wrong = (expected: unknown, actual: unknown) => mismatches(expected, actual, vars);
+  assert.deepEqual(wrong({ a: { b: 1 } }, { a: { b: 1, c: 2 } }), []);
+  assert.deepEqual(wrong({ a: { b: 1 } }, { a: { b: '1' } }), ['a.b must be 1, got "1"']);
+  assert.deepEqual(wrong({ $exact: { a: 1 } }, { a: 1, b: 2 }).length, 1);
+  assert.deepEqual(wrong([1, 2], [1]).length, 1);
+  assert.deepEqual(wrong({ a: { $absent: true } }, {}), []);
+  assert.deepEqual(wrong({ a: { $absent: true } }, { a: null }).length, 1);
+  assert.deepEqual(wrong({ toString: { $any: true } }, {}).length, 1, 'what an object inherits is not there');
+  assert.deepEqual(wrong({ $len: { $gt: 2 } }, 'ab').length, 1);
+  assert.deepEqual(wrong({ '<2025-11-25': 1, '>=2025-11-25': 2 }, 2), []);
+  assert.deepEqual(wrong({ $each: { n: { $type: 'integer' } } }, [{ n: 1 }, { n: 1.5 }]).length, 1);
+  assert.throws(() => wrong({ $unheard: 1 }, 1), /no matcher is named "\$unheard"/);
+});
+
+test('variables keep their type where they are all of a text', () => {
+  const vars = new Map<string, unknown>([
+    ['n', 7],
+    ['o', { m: 'x' }],
+  ]);
+  const variable = (name: string) => ['$', '{', name, '}'].join('');
+  assert.deepEqual(fill([variable('n'), `is ${variable('n')}`, variable('o.m')], vars), [7, 'is 7', 'x']);
+  assert.throws(() => fill(variable('gone'), vars), /no variable is named "gone"; there are n, o/);
+});
+
+test('ranges of revisions', () => {
+  assert.equal(inRange('2025-11-25', '>=2025-06-18 <2026-07-28'), true);
+  assert.equal(inRange('2026-07-28', '>=2025-06-18 <2026-07-28'), false);
+  assert.equal(inRange('2025-11-25', '2025-11-25'), true);
+});
+
+test('a broken file ends with exit code 2, its name, its line and what was expected', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'replay-'));
+  try {
+    const broken = (name: string, text: string) => {
+      const file = join(folder, name);
+      writeFileSync(file, text);
+      const { status, stderr } = spawnSync(process.execPath, [join(HERE, 'run.ts'), '--self', file], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 2, stderr);
+      return stderr.replaceAll(folder, '');
+    };
+    const head = 'id: a.b\ntitle: t\nlevel: MUST\nrevisions: "2025-11-25"\n';
+    assert.match(broken('yaml.yaml', 'id: [a\nb: c'), /^\/yaml\.yaml:\d+: /);
+    assert.match(broken('id.yaml', head.replace('a.b', 'A b')), /^\/id\.yaml:1: id: an id is like/);
+    assert.match(broken('step.yaml', `${head}steps:\n  - htp: {}\n`), /^\/step\.yaml:6: steps\.0: .*htp/);
+    assert.match(
+      broken('range.yaml', head.replace('2025-11-25', 'new')),
+      /^\/range\.yaml:4: revisions: a range of revisions/,
+    );
+    assert.match(broken('none.yaml', `${head}steps:\n  - name: nothing\n`), /a step is one of use, http/);
+    assert.match(broken('control.yaml', `${head}controls: x.y\nsteps:\n  - wait: 1\n`), /"controls" names "x\.y"/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a target that does not answer ends with exit code 3, one that speaks no MCP with 5', () => {
+  const run = (...args: string[]) => spawnSync(process.execPath, [join(HERE, 'run.ts'), ...args], { encoding: 'utf8' });
+  const { status, stderr } = run('http://127.0.0.1:9/mcp');
+  assert.equal(status, 3);
+  assert.match(stderr, /127\.0\.0\.1:9\/mcp does not answer: .*ECONNREFUSED/);
+  assert.equal(run().status, 2);
+  assert.equal(run('not a url').status, 2);
+});
+
+test('reports in TAP and JUnit tell every run', async () => {
+  const broken = MUTANTS.find(({ name }) => name === 'answers with another id');
+  assert.ok(broken);
+  const target = fetchTarget(broken.wrap(right));
+  const facts = await factsOf(fetchTarget(right), '2025-11-25');
+  const ping = SCENARIOS.find(({ id }) => id === 'lifecycle.ping');
+  const host = SCENARIOS.find(({ id }) => id === 'host.localhost');
+  assert.ok(facts && ping && host);
+  const options = { bind: BIND, slack: 1 };
+  const outcomes = [
+    ...(await runScenario(ping, target, facts, options)),
+    ...(await runScenario(host, target, facts, options)),
+  ];
+  const lines = tap(outcomes);
+  assert.match(lines, /^TAP version 14\n1\.\.2\nnot ok 1 - lifecycle\.ping \(2025-11-25\)\n/);
+  assert.match(lines, /ok 2 - host\.localhost \(2025-11-25\) # SKIP/);
+  assert.match(
+    junit(outcomes, 'a "server"'),
+    /<testsuite name="mcp-replay" tests="2" failures="1" errors="0" skipped="1">/,
+  );
+});
