@@ -66,6 +66,16 @@ for (const command of ['npm start', 'bun run server.ts', 'deno task start']) {
   });
 }
 
+test('the harness of README finds no broken rule in this server', async () => {
+  const command = commands.find((one) => one.startsWith('npm run harness ')) ?? '';
+  const server = await serve('node server.ts');
+  const output = execFileSync('bash', ['-c', command.replace('http://127.0.0.1:3000', server.origin)], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  assert.match(output, /: \d{3} pass, \d+ untestable; \d{3} checks\n$/);
+});
+
 test('the tool of README, added as README says, is listed and can be called', async () => {
   for (const entry of ['server.ts', 'server', 'tools', 'package.json', 'deno.json']) {
     cpSync(join(ROOT, entry), join(copy, entry), { recursive: true });

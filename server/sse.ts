@@ -213,7 +213,9 @@ export class EventStream {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#released();
-    if (hungUp) this.owner.onHangup?.();
+    if (!hungUp) return;
+    this.owner.onHangup?.();
+    this.#unreachable();
   }
 
   /** @internal Cuts a reader that stood still too long. */
@@ -222,6 +224,12 @@ export class EventStream {
     const connection = this.#connection;
     this.disconnect();
     if (connection && !this.#ended) this.owner.onHangup?.();
+    this.#unreachable();
+  }
+
+  /** Nobody can come back to a stream without event ids: what is kept for it would be kept for ever. */
+  #unreachable(): void {
+    if (this.owner.id === undefined) this.discard();
   }
 
   #behind(): boolean {
@@ -245,6 +253,7 @@ export class EventStream {
       this.shared.counts.slow++;
       this.disconnect();
       this.owner.onOverflow?.();
+      this.#unreachable();
       if (this.#ended) return false;
     }
     if (this.#untaken <= this.#first) {
