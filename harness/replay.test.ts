@@ -1,7 +1,7 @@
 /** The harness itself: green on this server and on every legal variation of it, red on every mutant. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { junit, tap } from './replay/report.ts';
 import { factsOf, type Outcome, runScenario } from './replay/runner.ts';
 import { inRange, REVISIONS } from './replay/scenario.ts';
 import { fetchTarget } from './replay/target.ts';
+import { RUNTIMES, startServer } from './runtimes/start.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const SCENARIOS = readScenarios([join(HERE, 'scenarios')]);
@@ -68,6 +69,39 @@ describe('legal variations', SIDE_BY_SIDE, () => {
     });
   }
 });
+
+for (const runtime of RUNTIMES) {
+  test(`${runtime}: a running server breaks no rule`, async () => {
+    const server = await startServer({ runtime, entry: 'harness/everything.ts' });
+    try {
+      const { code, output } = await run('node', join(HERE, 'run.ts'), server.url);
+      assert.equal(code, 0, output);
+      assert.match(output, /: \d{3} pass; \d{3} checks\n$/);
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+for (const [runtime, ...args] of [['bun'], ['deno', 'run', '-A', '--no-check'], ['node']]) {
+  test(`the harness itself runs on ${runtime}`, async () => {
+    const { code, output } = await run(runtime as string, ...args, join(HERE, 'run.ts'), '--self');
+    assert.equal(code, 0, output);
+    assert.match(output, /in process: \d{3} pass, 4 untestable; \d{3} checks\n$/);
+  });
+}
+
+/** Runs a program of node_modules/.bin; not so that this process stands still, for it holds the servers. */
+function run(program: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      join(HERE, '../node_modules/.bin', program),
+      args,
+      { timeout: 60_000 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, output: `${stdout}${stderr}` }),
+    );
+  });
+}
 
 test('matchers tell what is wrong, and where', () => {
   const vars = new Map<string, unknown>([['rev', '2025-11-25']]);
@@ -128,13 +162,14 @@ test('a broken file ends with exit code 2, its name, its line and what was expec
   }
 });
 
-test('a target that does not answer ends with exit code 3, one that speaks no MCP with 5', () => {
-  const run = (...args: string[]) => spawnSync(process.execPath, [join(HERE, 'run.ts'), ...args], { encoding: 'utf8' });
-  const { status, stderr } = run('http://127.0.0.1:9/mcp');
+test('a target that does not answer ends with exit code 3, no URL with 2', () => {
+  const started = (...args: string[]) =>
+    spawnSync(process.execPath, [join(HERE, 'run.ts'), ...args], { encoding: 'utf8' });
+  const { status, stderr } = started('http://127.0.0.1:9/mcp');
   assert.equal(status, 3);
   assert.match(stderr, /127\.0\.0\.1:9\/mcp does not answer: .*ECONNREFUSED/);
-  assert.equal(run().status, 2);
-  assert.equal(run('not a url').status, 2);
+  assert.equal(started().status, 2);
+  assert.equal(started('not a url').status, 2);
 });
 
 test('reports in TAP and JUnit tell every run', async () => {
