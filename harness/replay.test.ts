@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -14,6 +14,7 @@ import { readBind, readScenarios } from './replay/read.ts';
 import { junit, tap } from './replay/report.ts';
 import { factsOf, type Outcome, runScenario } from './replay/runner.ts';
 import { inRange, REVISIONS } from './replay/scenario.ts';
+import { SCHEMA_FILE, schemaText } from './replay/schema.ts';
 import { fetchTarget } from './replay/target.ts';
 import { RUNTIMES, startServer } from './runtimes/start.ts';
 
@@ -127,6 +128,10 @@ test('variables keep their type where they are all of a text', () => {
   const variable = (name: string) => ['$', '{', name, '}'].join('');
   assert.deepEqual(fill([variable('n'), `is ${variable('n')}`, variable('o.m')], vars), [7, 'is 7', 'x']);
   assert.throws(() => fill(variable('gone'), vars), /no variable is named "gone"; there are n, o/);
+});
+
+test('the schema for editors is the one that scenarios are read by', () => {
+  assert.equal(readFileSync(SCHEMA_FILE, 'utf8'), schemaText(), 'run `npm run schema`');
 });
 
 test('ranges of revisions', () => {
