@@ -62,8 +62,8 @@ async function handle(fetch: FetchHandler, incoming: IncomingMessage, outgoing: 
     const response = answered instanceof Promise ? await answered : answered;
     if (response instanceof LightResponse && response.text !== undefined)
       sendText(response, response.text, incoming, outgoing);
-    else if (response instanceof LightResponse && response.parts !== undefined)
-      sendParts(response, response.parts, incoming, outgoing);
+    else if (response instanceof LightResponse && response.parts !== undefined && !isUnread(incoming))
+      sendParts(response, response.parts, outgoing);
     else await sendBody(response, incoming, outgoing);
   } catch {
     // The handler answers its own bugs; what arrives here is a connection that broke while it was answered.
@@ -103,16 +103,7 @@ function sendText(response: LightResponse, text: string, incoming: IncomingMessa
 }
 
 /** Parts go out in one write, each as it is. */
-function sendParts(
-  response: LightResponse,
-  parts: BodyParts,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-): void {
-  if (isUnread(incoming)) {
-    void sendBody(response, incoming, outgoing);
-    return;
-  }
+function sendParts(response: LightResponse, parts: BodyParts, outgoing: ServerResponse): void {
   let length = 0;
   for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
   outgoing.writeHead(response.status, [...flatten(response.headerInit), 'content-length', String(length)]);
