@@ -7,13 +7,13 @@
  */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Arrivals } from './clients/arrivals.ts';
+import { eventually, fate } from './clients/eventually.ts';
 import { type Event, events, type Message, REVISION, Session, statusOf } from './clients/session.ts';
 import { requestText, Wire } from './clients/wire.ts';
 import { RUNTIMES, type RunningServer, type Runtime, startServer } from './runtimes/start.ts';
+import { memory, openFiles } from './runtimes/usage.ts';
 
 const ENTRY = 'harness/fixtures/flood.ts';
 /** Sessions opened on each runtime, in all rounds together. */
@@ -51,14 +51,6 @@ async function initialize(wire: Wire): Promise<string> {
   return id;
 }
 
-const openFiles = ({ pid }: RunningServer) => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Resident memory in MB. */
-function memory({ pid }: RunningServer): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes) / 1024;
-}
-
 /** What the server holds, as it says itself; over a socket that is closed again, so that none is counted later. */
 async function counts({ port }: RunningServer): Promise<{ sessions: number; streams: number; kept: number }> {
   const wire = await Wire.open(port);
@@ -68,18 +60,6 @@ async function counts({ port }: RunningServer): Promise<{ sessions: number; stre
     return JSON.parse((JSON.parse(body) as Message).result?.content?.[0]?.text ?? '');
   } finally {
     wire.cut();
-  }
-}
-
-/** Waits for what only a look can tell. @throws Error with what was seen last */
-async function eventually<T>(look: () => T | Promise<T>, wanted: (seen: T) => boolean): Promise<T> {
-  const within_ms = 20_000;
-  const end = Date.now() + within_ms;
-  for (;;) {
-    const seen = await look();
-    if (wanted(seen)) return seen;
-    if (Date.now() > end) throw new Error(`after ${within_ms} ms it is still ${JSON.stringify(seen)}`);
-    await sleep(50);
   }
 }
 
@@ -187,13 +167,7 @@ async function staysOpen(runtime: Runtime, t: TestContext): Promise<void> {
       const response = await session.get(undefined, hangUp.signal);
       for await (const event of events(response, () => beats.push(Date.now() - opened))) heard.add(event);
     })();
-    const quiet = await Promise.race([
-      sleep(QUIET_S * 1000, 'open'),
-      reading.then(
-        () => 'ended',
-        (error: unknown) => `broken: ${error}`,
-      ),
-    ]);
+    const quiet = await fate(reading, QUIET_S * 1000);
     assert.equal(quiet, 'open', `after ${Date.now() - opened} ms, with heartbeats at ${beats}`);
     assert.deepEqual(
       heard.all.filter(({ message }) => message),

@@ -13,6 +13,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CallToolResultSchema, ProgressNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { type OpenMeteoServer, serveOpenMeteo } from '../tools/open-meteo.fixture.ts';
 import { Arrivals } from './clients/arrivals.ts';
+import { fate } from './clients/eventually.ts';
 import {
   NEGOTIATIONS,
   type Peer,
@@ -119,13 +120,7 @@ describe('clients', { concurrency: 6, timeout: 90_000 + QUIET_S * 1000 }, () => 
       })();
       await withPeer(SDK_V2, server.url, async (peer) => {
         await peer.listen([]);
-        const quiet = await Promise.race([
-          new Promise<string>((resolve) => setTimeout(resolve, QUIET_S * 1000, 'open')),
-          reading.then(
-            () => 'ended',
-            (error: unknown) => `broken: ${error}`,
-          ),
-        ]);
+        const quiet = await fate(reading, QUIET_S * 1000);
         assert.equal(quiet, 'open', `after ${Date.now() - opened} ms, with heartbeats at ${beats}`);
         assert.equal(await statusOf(session.post({ ...echo('x'), params: { name: 'test_trigger_tool_change' } })), 200);
         await heard.first(({ message }) => message?.method === 'notifications/tools/list_changed');

@@ -60,8 +60,9 @@ async function main(): Promise<number> {
     throw new Usage(`--reporter must be one of ${REPORTERS.join(', ')}, got "${reporter}"`);
 
   const target = values.self ? await ownTarget() : remoteTarget(positionals[0], values.header ?? []);
+  const revisions = revisionsOf(values.revision);
   const spoken: Facts[] = [];
-  for (const revision of revisionsOf(values.revision)) {
+  for (const revision of revisions) {
     let facts: Facts | undefined;
     try {
       facts = await factsOf(target, revision);
@@ -72,7 +73,7 @@ async function main(): Promise<number> {
     if (facts) spoken.push(facts);
   }
   if (spoken.length === 0) {
-    console.error(`${target.name} speaks none of ${revisionsOf(values.revision).join(', ')}`);
+    console.error(`${target.name} speaks none of ${revisions.join(', ')}`);
     return 5;
   }
 

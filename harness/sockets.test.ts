@@ -4,13 +4,14 @@
  */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
+import { eventually } from './clients/eventually.ts';
 import { events, type Message, REVISION, Session } from './clients/session.ts';
 import { type Head, requestText, Wire } from './clients/wire.ts';
 import { RUNTIMES, type RunningServer, type Runtime, startServer } from './runtimes/start.ts';
+import { memory, openFiles } from './runtimes/usage.ts';
 
 const ENTRY = 'harness/fixtures/flood.ts';
 const MAX_BODY = 100_000;
@@ -45,25 +46,6 @@ const inSession = (id: string) => ({ 'mcp-session-id': id, 'mcp-protocol-version
 
 function textOf(body: string): string | undefined {
   return (JSON.parse(body) as Message).result?.content?.[0]?.text;
-}
-
-/** Waits for what only a look can tell. @throws Error with what was seen last */
-async function eventually<T>(look: () => T | Promise<T>, wanted: (seen: T) => boolean, within_ms = 15_000): Promise<T> {
-  const end = Date.now() + within_ms;
-  for (;;) {
-    const seen = await look();
-    if (wanted(seen)) return seen;
-    if (Date.now() > end) throw new Error(`after ${within_ms} ms it is still ${JSON.stringify(seen)}`);
-    await sleep(25);
-  }
-}
-
-const openFiles = ({ pid }: RunningServer) => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Resident memory in MB. */
-function memory({ pid }: RunningServer): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes) / 1024;
 }
 
 /** A client that minds its own business: one echo after the other, each of them timed. */

@@ -467,10 +467,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     };
     const stream = new EventStream(core, {
       onHangup: gone,
-      onOverflow: () => {
-        gone();
-        stream.discard();
-      },
+      onOverflow: gone,
     });
     const listener: Listener = {
       id,

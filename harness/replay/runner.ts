@@ -49,7 +49,7 @@ export interface Outcome {
 export interface Event {
   /** ms since the run began. */
   t: number;
-  what: 'request' | 'answer' | 'arrival' | 'cut' | 'body';
+  what: 'request' | 'answer' | 'arrival';
   exchange: number;
   detail: unknown;
 }
@@ -265,13 +265,13 @@ class Run {
       const [verb, request] = verbOf(step.http);
       const { answer, rpc, messages, text } = await this.exchange(verb, request);
       if (step.expect === undefined) return undefined;
-      return this.#judge(step.expect as Answer, { ...answer, body: text, rpc, messages });
+      return this.#judge(step.expect, { ...answer, body: text, rpc, messages });
     }
     if (step.open) {
       const [verb, request] = verbOf(step.open);
       const arrivals = await this.open(verb, request, step.open.sequence);
       this.#streams.set(step.open.as, arrivals);
-      return step.expect === undefined ? undefined : this.#judge(step.expect as Answer, arrivals.answer);
+      return step.expect === undefined ? undefined : this.#judge(step.expect, arrivals.answer);
     }
     if (step.resume) {
       const { as, from, sequence, last_event_id } = fill(step.resume, this.vars);
@@ -279,7 +279,7 @@ class Run {
       if (last === undefined) return [`the stream "${from}" brought no event id to resume from`];
       const arrivals = await this.open('get', { headers: { 'last-event-id': last } }, sequence);
       this.#streams.set(as, arrivals);
-      return step.expect === undefined ? undefined : this.#judge(step.expect as Answer, arrivals.answer);
+      return step.expect === undefined ? undefined : this.#judge(step.expect, arrivals.answer);
     }
     if (step.frames) return this.#frames(step);
     if (step.quiet) return this.#quiet(step.quiet);
