@@ -32,7 +32,7 @@ const LYING_MB = 12;
 /** Longer than the 10 s after which Bun ends a silent connection. */
 const QUIET_S = Number(process.env.QUIET_S ?? 12);
 /** MCP_HEARTBEAT, which no test here sets, and a little. */
-const BEAT_S = 8.2;
+const BEAT_S = 6.2;
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 /** Workers keep nothing of a client that could be counted from outside. */
 const SERVED = RUNTIMES.filter((runtime) => runtime !== 'workerd');

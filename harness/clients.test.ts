@@ -126,7 +126,7 @@ describe('clients', { concurrency: 6, timeout: 90_000 + QUIET_S * 1000 }, () => 
         await heard.first(({ message }) => message?.method === 'notifications/tools/list_changed');
         await peer.changes.first((changed) => changed === 'tools');
       });
-      assert.ok(beats.length >= Math.floor(QUIET_S / 8.2), `a heartbeat every 8 s, got ${beats}`);
+      assert.ok(beats.length >= Math.floor(QUIET_S / 6.2), `a heartbeat every 6 s, got ${beats}`);
       leave.abort();
       await reading.catch(() => {});
     } finally {

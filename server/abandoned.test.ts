@@ -11,7 +11,7 @@ const QUIET_SESSIONS = 1600;
 const STREAMS = 400;
 const WATCHED = 'test://watched-resource';
 
-const HEARTBEAT_MS = 8000;
+const HEARTBEAT_MS = 6000;
 /** When a reader that stands still is cut: at the first beat after the stall timeout, whose wheel turns by tenths of a beat. */
 const STALLED_MS = 60_000 + 3 * HEARTBEAT_MS;
 const ANSWER_MS = 300_000;

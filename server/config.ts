@@ -72,7 +72,7 @@ export const KNOBS = {
   ),
   MCP_MAX_ENDED: count(100_000, 'ids', 'Ended session ids remembered until they would have expired'),
   MCP_MAX_CALLS: count(10_000, 'calls', 'Calls running at once that outlive their turn; one more is refused with 503'),
-  MCP_HEARTBEAT: count(8000, 'ms', 'A comment on every quiet stream; below the 10 s after which Bun closes one', 10),
+  MCP_HEARTBEAT: count(6000, 'ms', 'A comment on every quiet stream; Bun closes one after 10 s, which may be 8', 10),
   MCP_STALL_TIMEOUT: count(
     60_000,
     'ms',

@@ -35,7 +35,10 @@ export async function heartbeats(
   seconds: number,
 ): Promise<HeartbeatRow> {
   const launch = launchOf(target, runtime);
-  const server = await start({ ...launch, env: { ...launch.env, MCP_MAX_CONNECTIONS: String(streams + 10) } });
+  const server = await start({
+    ...launch,
+    env: { ...launch.env, MCP_HEARTBEAT: String(PERIOD_MS), MCP_MAX_CONNECTIONS: String(streams + 10) },
+  });
   let sockets: Socket[] = [];
   try {
     const { ids } = await openSessions(server.url, streams);
