@@ -1,38 +1,32 @@
 /**
- * `npm run harness -- <url> [file or folder ...]`: replays scenarios against any MCP server over HTTP.
+ * `mcp-replay`, as `npm run harness --` starts it: replays scenarios against any MCP server over HTTP.
  *
- *     --revision 2025-11-25,2026-07-28   default: all that the server speaks
- *     --only session.*                   scenarios by their ids
- *     --bind <file>                      which of the server's tools the scenarios' fixtures are
- *     --header "authorization: ..."      sent with every request; its value is in no output
- *     --fail-on must|should|may          what makes the exit code 1; default must
- *     --slack 3                          windows of time as many times longer
- *     --reporter pretty|tap|json|junit   default pretty; --out <file> for where
- *     --self                             this project's own server, in this process
- *     --list                             the scenarios, and nothing is run
+ *     mcp-replay <url> [file or folder ...]     (or: mcp-replay run <file ...> --url <url>)
+ *     mcp-replay record --upstream <url>        a proxy that writes down what a client and a server say as a scenario
+ *     mcp-replay diff <url> <url>               where two servers differ
+ *     mcp-replay bind <url>                     proposes which of the server's own tools the scenarios' fixtures are
+ *     mcp-replay coverage                       the rules of the protocol and the checks that prove them
  *
- * Exit codes: 0 all is well, 1 a rule is broken, 2 usage or a bad file, 3 no server answers, 5 nothing was really tested,
- * 7 an error of a scenario or of the harness.
+ * `mcp-replay <command> --help` tells the options of each.
  */
 
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { BadFile, readBind, readScenarios } from './replay/read.ts';
-import { counted, junit, pretty, summary, tap } from './replay/report.ts';
-import { type Facts, factsOf, type Outcome, runScenario } from './replay/runner.ts';
-import { REVISIONS, type Revision } from './replay/scenario.ts';
-import { fetchTarget, type Target, urlTarget } from './replay/target.ts';
+import { BadFile } from './replay/read.ts';
+import { Usage } from './replay/usage.ts';
 
-const OWN = fileURLToPath(new URL('./scenarios', import.meta.url));
-const BIND = fileURLToPath(new URL('./bind.yaml', import.meta.url));
-/** Scenarios run side by side; each has sessions of its own. */
-const AT_ONCE = 8;
-const REPORTERS = ['pretty', 'tap', 'json', 'junit'];
+type Command = (args: string[]) => Promise<number>;
 
-class Usage extends Error {}
+/** Read when called for, so that no command waits for what another needs. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  run: async () => (await import('./commands/replay.ts')).replay,
+};
 
-process.exitCode = await main().catch((error: unknown) => {
+async function main([first = '', ...rest]: string[]): Promise<number> {
+  const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const command = await (load ?? (COMMANDS.run as () => Promise<Command>))();
+  return command(load ? rest : [first, ...rest].filter((one) => one !== ''));
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof BadFile || error instanceof Usage) {
     console.error(error.message);
     return 2;
@@ -40,134 +34,3 @@ process.exitCode = await main().catch((error: unknown) => {
   console.error('error of the harness:', error);
   return 7;
 });
-
-async function main(): Promise<number> {
-  const { values, positionals } = parsed();
-  const paths = positionals.slice(values.self || values.list ? 0 : 1);
-  const only = values.only === undefined ? undefined : globOf(values.only);
-  const scenarios = readScenarios(paths.length > 0 ? paths : [OWN]).filter(({ id }) => only?.test(id) ?? true);
-  if (values.list) {
-    for (const { id, level, revisions, title } of scenarios) console.log(`${id}  ${level}  ${revisions}  ${title}`);
-    return 0;
-  }
-  const bind = readBind(values.bind ?? BIND);
-  const slack = Number(values.slack ?? 1);
-  if (!(slack >= 1)) throw new Usage(`--slack must be a number of at least 1, got "${values.slack}"`);
-  const failOn = ['must', 'should', 'may'].indexOf(values['fail-on'] ?? 'must');
-  if (failOn < 0) throw new Usage(`--fail-on must be must, should or may, got "${values['fail-on']}"`);
-  const reporter = values.reporter ?? 'pretty';
-  if (!REPORTERS.includes(reporter))
-    throw new Usage(`--reporter must be one of ${REPORTERS.join(', ')}, got "${reporter}"`);
-
-  const target = values.self ? await ownTarget() : remoteTarget(positionals[0], values.header ?? []);
-  const revisions = revisionsOf(values.revision);
-  const spoken: Facts[] = [];
-  for (const revision of revisions) {
-    let facts: Facts | undefined;
-    try {
-      facts = await factsOf(target, revision);
-    } catch (error) {
-      console.error(`${target.name} does not answer: ${error instanceof Error ? error.message : String(error)}`);
-      return 3;
-    }
-    if (facts) spoken.push(facts);
-  }
-  if (spoken.length === 0) {
-    console.error(`${target.name} speaks none of ${revisions.join(', ')}`);
-    return 5;
-  }
-
-  const work = spoken.flatMap((facts) => scenarios.map((scenario) => ({ scenario, facts })));
-  const results: Outcome[][] = Array.from({ length: work.length }, () => []);
-  let next = 0;
-  let interrupted = false;
-  process.once('SIGINT', () => {
-    interrupted = true;
-  });
-  const worker = async () => {
-    while (next < work.length && !interrupted) {
-      const index = next++;
-      const { scenario, facts } = work[index] as (typeof work)[number];
-      results[index] = await runScenario(scenario, target, facts, { bind, slack });
-      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${next} of ${work.length}  ${scenario.id}`);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  const outcomes = results.flat().filter((one) => one.verdict !== 'skip' || !one.reason?.startsWith('is for'));
-  const text =
-    reporter === 'json'
-      ? `${JSON.stringify({ target: target.name, outcomes }, null, 1)}\n`
-      : reporter === 'tap'
-        ? tap(outcomes)
-        : reporter === 'junit'
-          ? junit(outcomes, target.name)
-          : outcomes.map((one) => `${pretty(one)}\n`).join('');
-  if (values.out === undefined) process.stdout.write(text);
-  else writeFileSync(values.out, text);
-  if (reporter === 'pretty' || values.out !== undefined) console.log(`${target.name}: ${summary(outcomes)}`);
-
-  const { pass, fail, warn, note, error } = counted(outcomes);
-  if (fail > 0 || (failOn >= 1 && warn > 0) || (failOn >= 2 && note > 0)) return 1;
-  if (error > 0) return 7;
-  return pass + warn + note === 0 ? 5 : 0;
-}
-
-function parsed() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        revision: { type: 'string' },
-        only: { type: 'string' },
-        bind: { type: 'string' },
-        header: { type: 'string', multiple: true },
-        'fail-on': { type: 'string' },
-        slack: { type: 'string' },
-        reporter: { type: 'string' },
-        out: { type: 'string' },
-        self: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function remoteTarget(address: string | undefined, lines: readonly string[]): Target {
-  if (address === undefined)
-    throw new Usage('the URL of a server is missing, as in: npm run harness -- http://127.0.0.1:3000/mcp');
-  if (!URL.canParse(address) || !/^https?:/.test(address)) throw new Usage(`"${address}" is not an http URL`);
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const [, name, value] = /^([^:\s]+):\s*(.+)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw new Usage('--header must be like "name: value"');
-    headers[name.toLowerCase()] = value;
-  }
-  return urlTarget(address, headers);
-}
-
-async function ownTarget(): Promise<Target> {
-  const { default: app } = await import('./everything.ts');
-  return fetchTarget((request) => app.fetch(request));
-}
-
-function revisionsOf(given: string | undefined): Revision[] {
-  if (given === undefined) return [...REVISIONS];
-  return given.split(',').map((name) => {
-    const found = REVISIONS.find((revision) => revision === name.trim());
-    if (!found) throw new Usage(`--revision must be any of ${REVISIONS.join(', ')}, got "${name}"`);
-    return found;
-  });
-}
-
-function globOf(text: string): RegExp {
-  const parts = text.split(',').map((part) =>
-    part
-      .trim()
-      .replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*'),
-  );
-  return new RegExp(`^(?:${parts.join('|')})$`);
-}
