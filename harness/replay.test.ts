@@ -8,11 +8,15 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import app from './everything.ts';
-import { type Handler, MUTANTS, VARIATIONS } from './mutants.ts';
+import { MUTANTS } from './mutants/index.ts';
+import type { Handler } from './mutants/mutate.ts';
+import { VARIATIONS } from './mutants/variations.ts';
+import { factsOf } from './replay/facts.ts';
 import { fill, mismatches } from './replay/match.ts';
+import type { Outcome } from './replay/outcome.ts';
 import { readBind, readScenarios } from './replay/read.ts';
 import { junit, tap } from './replay/report.ts';
-import { factsOf, type Outcome, runScenario } from './replay/runner.ts';
+import { runScenario } from './replay/runner.ts';
 import { inRange, REVISIONS } from './replay/scenario.ts';
 import { SCHEMA_FILE, schemaText } from './replay/schema.ts';
 import { fetchTarget } from './replay/target.ts';
@@ -77,7 +81,7 @@ for (const runtime of RUNTIMES) {
     try {
       const { code, output } = await run('node', join(HERE, 'run.ts'), server.url);
       assert.equal(code, 0, output);
-      assert.match(output, /: \d{3} pass; \d{3} checks\n$/);
+      assert.match(output, /: \d{3,} pass; \d{4,} checks\n$/);
     } finally {
       await server.stop();
     }
@@ -88,7 +92,7 @@ for (const [runtime, ...args] of [['bun'], ['deno', 'run', '-A', '--no-check'], 
   test(`the harness itself runs on ${runtime}`, async () => {
     const { code, output } = await run(runtime as string, ...args, join(HERE, 'run.ts'), '--self');
     assert.equal(code, 0, output);
-    assert.match(output, /in process: \d{3} pass, 4 untestable; \d{3} checks\n$/);
+    assert.match(output, /in process: \d{3,} pass, \d+ untestable; \d{4,} checks\n$/);
   });
 }
 

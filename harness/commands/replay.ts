@@ -1,6 +1,7 @@
 /**
  * `npm run harness -- <url> [file or folder ...]`: replays scenarios against any MCP server over HTTP.
  *
+ *     --url <url>                        the server, where only files are named
  *     --revision 2025-11-25,2026-07-28   default: all that the server speaks
  *     --only session.*                   scenarios by their ids
  *     --bind <file>                      which of the server's tools the scenarios' fixtures are
@@ -18,23 +19,22 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runAll } from '../replay/all.ts';
+import { type Facts, factsOf } from '../replay/facts.ts';
 import { readBind, readScenarios } from '../replay/read.ts';
 import { counted, junit, pretty, summary, tap } from '../replay/report.ts';
-import { type Facts, factsOf, type Outcome, runScenario } from '../replay/runner.ts';
 import { REVISIONS, type Revision } from '../replay/scenario.ts';
 import { fetchTarget, type Target, urlTarget } from '../replay/target.ts';
 import { Usage } from '../replay/usage.ts';
 
 const OWN = fileURLToPath(new URL('../scenarios', import.meta.url));
 const BIND = fileURLToPath(new URL('../bind.yaml', import.meta.url));
-/** Scenarios run side by side; each has sessions of its own. */
-const AT_ONCE = 8;
 const REPORTERS = ['pretty', 'tap', 'json', 'junit'];
 
 /** @param args as given on the command line @returns the exit code */
 export async function replay(args: string[]): Promise<number> {
   const { values, positionals } = parsed(args);
-  const paths = positionals.slice(values.self || values.list ? 0 : 1);
+  const paths = positionals.slice(values.self || values.list || values.url !== undefined ? 0 : 1);
   const only = values.only === undefined ? undefined : globOf(values.only);
   const scenarios = readScenarios(paths.length > 0 ? paths : [OWN]).filter(({ id }) => only?.test(id) ?? true);
   if (values.list) {
@@ -50,7 +50,7 @@ export async function replay(args: string[]): Promise<number> {
   if (!REPORTERS.includes(reporter))
     throw new Usage(`--reporter must be one of ${REPORTERS.join(', ')}, got "${reporter}"`);
 
-  const target = values.self ? await ownTarget() : remoteTarget(positionals[0], values.header ?? []);
+  const target = values.self ? await ownTarget() : remoteTarget(values.url ?? positionals[0], values.header ?? []);
   const revisions = revisionsOf(values.revision);
   const spoken: Facts[] = [];
   for (const revision of revisions) {
@@ -68,24 +68,17 @@ export async function replay(args: string[]): Promise<number> {
     return 5;
   }
 
-  const work = spoken.flatMap((facts) => scenarios.map((scenario) => ({ scenario, facts })));
-  const results: Outcome[][] = Array.from({ length: work.length }, () => []);
-  let next = 0;
-  let interrupted = false;
-  process.once('SIGINT', () => {
-    interrupted = true;
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  const outcomes = await runAll(scenarios, target, spoken, {
+    bind,
+    slack,
+    signal: interrupted.signal,
+    onOutcomes(_outcomes, done, of) {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} of ${of}`);
+    },
   });
-  const worker = async () => {
-    while (next < work.length && !interrupted) {
-      const index = next++;
-      const { scenario, facts } = work[index] as (typeof work)[number];
-      results[index] = await runScenario(scenario, target, facts, { bind, slack });
-      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${next} of ${work.length}  ${scenario.id}`);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  const outcomes = results.flat().filter((one) => one.verdict !== 'skip' || !one.reason?.startsWith('is for'));
   const text =
     reporter === 'json'
       ? `${JSON.stringify({ target: target.name, outcomes }, null, 1)}\n`
@@ -110,6 +103,7 @@ function parsed(args: string[]) {
       args,
       allowPositionals: true,
       options: {
+        url: { type: 'string' },
         revision: { type: 'string' },
         only: { type: 'string' },
         bind: { type: 'string' },

@@ -1,6 +1,7 @@
 /** What arrives for one request: frames of an event stream as they come, or the body of any other answer. */
 
 import { createParser } from 'eventsource-parser';
+import type { Clock } from './clock.ts';
 import type { HttpAnswer } from './target.ts';
 
 export type Arrival = { readonly at: number } & (
@@ -9,6 +10,8 @@ export type Arrival = { readonly at: number } & (
       readonly id: string | undefined;
       readonly event: string | undefined;
       readonly data: string;
+      /** What the data holds as JSON; undefined where it is none. */
+      readonly message: unknown;
     }
   | { readonly kind: 'comment'; readonly text: string }
   | { readonly kind: 'retry'; readonly ms: number }
@@ -17,6 +20,7 @@ export type Arrival = { readonly at: number } & (
 
 /** The most of one answer that is kept; a server that sends without end is cut there. */
 const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_FRAMES = 200_000;
 
 export class Arrivals {
   readonly answer: HttpAnswer;
@@ -24,17 +28,32 @@ export class Arrivals {
   /** The body, where the answer is no event stream. */
   text = '';
   ended = false;
+  /** The client ended it. */
+  wasCut = false;
+  /** Some of it was no UTF-8. */
+  garbled = false;
   readonly isStream: boolean;
   /** Resolves when nothing more comes. */
   readonly over: Promise<void>;
-  #waiting: (() => void)[] = [];
+  readonly #clock: Clock;
   readonly #abort: AbortController;
+  #waiting: (() => void)[] = [];
+  #start: () => void = () => {};
 
-  constructor(answer: HttpAnswer, abort: AbortController, told: (arrival: Arrival) => void) {
+  /** @param paused nothing of the body is taken before `read` */
+  constructor(
+    answer: HttpAnswer,
+    abort: AbortController,
+    clock: Clock,
+    told: { arrival(arrival: Arrival): void; chunk(text: string): void },
+    paused = false,
+  ) {
     this.answer = answer;
     this.#abort = abort;
+    this.#clock = clock;
     this.isStream = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '');
-    this.over = this.#read(told);
+    const started = paused ? new Promise<void>((resolve) => (this.#start = resolve)) : undefined;
+    this.over = this.#read(told, started);
   }
 
   /** The id a client would come back with. */
@@ -47,31 +66,51 @@ export class Arrivals {
   /** Resolves at the next arrival, or after so many ms. @returns false when the time was over first */
   next(within_ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), within_ms);
+      const off = this.#clock.after(within_ms, () => resolve(false));
       this.#waiting.push(() => {
-        clearTimeout(timer);
+        off();
         resolve(true);
       });
     });
   }
 
-  cut(): void {
-    this.#abort.abort(new Error('cut by the scenario'));
+  read(): void {
+    this.#start();
   }
 
-  async #read(told: (arrival: Arrival) => void): Promise<void> {
+  cut(): void {
+    if (!this.ended) this.wasCut = true;
+    this.#start();
+    this.#abort.abort(new Error('cut by the client'));
+  }
+
+  async #read(
+    told: { arrival(arrival: Arrival): void; chunk(text: string): void },
+    started: Promise<void> | undefined,
+  ): Promise<void> {
+    await started;
     const take = (arrival: Arrival) => {
       this.all.push(arrival);
-      told(arrival);
+      told.arrival(arrival);
       const waiting = this.#waiting;
       this.#waiting = [];
       for (const wake of waiting) wake();
     };
+    const now = () => this.#clock.now();
     const decoder = new TextDecoder();
+    const strict = new TextDecoder('utf-8', { fatal: true });
+    const judge = (chunk?: Uint8Array) => {
+      if (this.garbled) return;
+      try {
+        strict.decode(chunk, { stream: chunk !== undefined });
+      } catch {
+        this.garbled = true;
+      }
+    };
     const parser = createParser({
-      onEvent: ({ id, event, data }) => take({ at: performance.now(), kind: 'event', id, event, data }),
-      onComment: (text) => take({ at: performance.now(), kind: 'comment', text }),
-      onRetry: (ms) => take({ at: performance.now(), kind: 'retry', ms }),
+      onEvent: ({ id, event, data }) => take({ at: now(), kind: 'event', id, event, data, message: parsed(data) }),
+      onComment: (text) => take({ at: now(), kind: 'comment', text }),
+      onRetry: (ms) => take({ at: now(), kind: 'retry', ms }),
     });
     let size = 0;
     let error: string | undefined;
@@ -79,23 +118,33 @@ export class Arrivals {
       for await (const chunk of this.answer.body) {
         size += chunk.length;
         const text = decoder.decode(chunk, { stream: true });
+        judge(chunk);
+        told.chunk(text);
         if (this.isStream) parser.feed(text);
         else this.text += text;
         if (size > MOST_BYTES) throw new Error(`the answer is longer than ${MOST_BYTES} bytes`);
+        if (this.all.length > MOST_FRAMES) throw new Error(`the stream has more than ${MOST_FRAMES} frames`);
       }
+      judge();
     } catch (problem) {
       error = problem instanceof Error ? problem.message : String(problem);
+      this.#abort.abort(problem);
     }
     this.ended = true;
-    take({ at: performance.now(), kind: 'end', error });
+    take({ at: now(), kind: 'end', error });
   }
 }
 
 /** The message in the data of an event; undefined where it is none. */
 export function messageOf(arrival: Arrival): unknown {
-  if (arrival.kind !== 'event' || arrival.data === '') return undefined;
+  return arrival.kind === 'event' ? arrival.message : undefined;
+}
+
+/** JSON, or undefined. */
+export function parsed(text: string): unknown {
+  if (text === '') return undefined;
   try {
-    return JSON.parse(arrival.data);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

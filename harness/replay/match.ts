@@ -75,9 +75,17 @@ function broken(rule: string, value: unknown, actual: unknown, vars: Vars, path:
       return Array.isArray(actual)
         ? actual.flatMap((one, index) => mismatches(value, one, vars, `${path}[${index}]`))
         : fail('must be a list');
+    case '$all':
+      return (value as unknown[]).flatMap((one) => mismatches(one, actual, vars, path));
     case '$capture':
       vars.set(String(value), actual);
       return [];
+    case '$collect': {
+      const list = vars.get(String(value));
+      if (Array.isArray(list)) list.push(actual);
+      else vars.set(String(value), [actual]);
+      return [];
+    }
     default:
       throw new Error(`no matcher is named "${rule}"`);
   }
@@ -98,7 +106,12 @@ export function fill<T>(template: T, vars: Vars): T {
 function look(name: string, vars: Vars): unknown {
   const [first = '', ...rest] = name.split('.');
   if (!vars.has(first)) throw new Error(`no variable is named "${first}"; there are ${[...vars.keys()].join(', ')}`);
-  return rest.reduce<unknown>((value, member) => (isRecord(value) ? own(value, member) : undefined), vars.get(first));
+  return rest.reduce<unknown>(memberOf, vars.get(first));
+}
+
+function memberOf(value: unknown, member: string): unknown {
+  if (Array.isArray(value)) return value[Number(member)];
+  return isRecord(value) ? own(value, member) : undefined;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -111,7 +124,7 @@ function own(record: Record<string, unknown>, key: string): unknown {
 
 /** The value at a path of members, as `params.progress`. */
 export function valueAt(value: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((one, member) => (isRecord(one) ? own(one, member) : undefined), value);
+  return path.split('.').reduce<unknown>(memberOf, value);
 }
 
 function typeOf(value: unknown): string {

@@ -1,18 +1,41 @@
 /** What a revision demands of a client's request, so that scenarios need to say only what they test. */
 
 import { fill, isRecord, show, type Vars } from './match.ts';
-import type { Request } from './scenario.ts';
+import type { Request, Revision } from './scenario.ts';
 import type { HttpRequest } from './target.ts';
 
 const META = 'io.modelcontextprotocol/';
 export const CLIENT = { name: 'mcp-replay', version: '1' };
-/** Everything a client can declare, so that no server holds back. */
-export const CAPABILITIES = { roots: { listChanged: true }, sampling: {}, elicitation: {} };
 /** Which member of `params` the header Mcp-Name repeats in 2026-07-28. */
-const NAMED: Record<string, string> = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' };
+const NAMED: Record<string, string> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
+};
 
 export function isStateless(revision: string): boolean {
   return revision >= '2026-07-28';
+}
+
+/** Everything a client can declare at a revision, so that no server holds back. */
+export function capabilitiesOf(revision: string): Record<string, unknown> {
+  if (revision < '2025-06-18') return { roots: { listChanged: true }, sampling: {} };
+  if (revision < '2025-11-25') return { roots: { listChanged: true }, sampling: {}, elicitation: {} };
+  if (!isStateless(revision))
+    return { roots: { listChanged: true }, sampling: { tools: {}, context: {} }, elicitation: { form: {}, url: {} } };
+  return { roots: {}, sampling: { tools: {}, context: {} }, elicitation: { form: {}, url: {} } };
+}
+
+/** What a client knows of the session that a request belongs to. */
+export interface Session {
+  /** Absent where the server gave none. */
+  id?: string | undefined;
+  negotiated: Revision;
+  /** What the client declared. */
+  capabilities: Record<string, unknown>;
 }
 
 const encoder = new TextEncoder();
@@ -22,46 +45,54 @@ export function requestOf(
   verb: string,
   given: Request,
   vars: Vars,
+  session: Session | undefined,
   nextId: () => number,
-): HttpRequest & { id?: unknown } {
-  const request = fill(given, vars);
+): HttpRequest {
+  const { session: _session, node: _node, ...request } = fill(given, vars);
   const revision = String(vars.get('rev'));
-  const headers: Record<string, string> = {};
+  const headers: HttpRequest['headers'] = {};
   let body: string | Uint8Array<ArrayBuffer> | undefined;
-  let id: unknown;
   if (verb === 'post') {
     headers['content-type'] = 'application/json';
     headers.accept = 'application/json, text/event-stream';
   } else if (verb === 'get') headers.accept = 'text/event-stream';
-  const session = vars.get('session');
-  if (!isStateless(revision)) {
-    if (typeof session === 'string') headers['mcp-session-id'] = session;
-    if (vars.get('negotiated') !== undefined && revision >= '2025-06-18') headers['mcp-protocol-version'] = revision;
+  if (!isStateless(revision) && session) {
+    if (session.id !== undefined) headers['mcp-session-id'] = session.id;
+    if (session.negotiated >= '2025-06-18') headers['mcp-protocol-version'] = session.negotiated;
   }
   if (request.rpc) {
     const { message, named } = completed(request.rpc, request, revision, nextId);
-    id = message.id;
     Object.assign(headers, named);
     body = JSON.stringify(message);
   } else if (request.batch)
     body = JSON.stringify(request.batch.map((one) => completed(one, request, revision, nextId).message));
-  else if (request.raw !== undefined) body = request.raw;
-  else if (request.base64 !== undefined) body = Uint8Array.from(atob(request.base64), (char) => char.charCodeAt(0));
+  else if (typeof request.raw === 'string') body = request.raw;
+  else if (request.raw) {
+    const { before = '', repeat, times, after = '' } = request.raw;
+    body = before + repeat.repeat(times) + after;
+  } else if (request.base64 !== undefined) body = Uint8Array.from(atob(request.base64), (char) => char.charCodeAt(0));
   const own = request.headers ?? {};
   if (!isRecord(own)) throw new Error(`"headers" must be an object, got ${show(own)}`);
-  for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = String(value);
-  for (const name of request.without ?? []) delete headers[name.toLowerCase()];
+  const without = request.without ?? [];
+  if (!Array.isArray(without)) throw new Error(`"without" must be a list, got ${show(without)}`);
+  // The case of a name is kept as it is given: some scenarios are about it.
+  const dropped = new Set([...without, ...Object.keys(own)].map((name) => String(name).toLowerCase()));
+  for (const name of Object.keys(headers)) if (dropped.has(name)) delete headers[name];
+  for (const [name, value] of Object.entries(own))
+    headers[name] = Array.isArray(value) ? value.map(String) : String(value);
   return {
     method: verb.toUpperCase(),
     headers,
     ...(body !== undefined && { body: typeof body === 'string' ? encoder.encode(body) : body }),
-    ...(id !== undefined && { id }),
+    chunked: request.chunked,
+    trickle: request.trickle,
+    halfClose: request.half_close,
   };
 }
 
 function completed(
   rpc: NonNullable<Request['rpc']>,
-  { bare }: Request,
+  { bare }: { bare?: boolean | undefined },
   revision: string,
   nextId: () => number,
 ): { message: Record<string, unknown>; named: Record<string, string> } {
@@ -79,7 +110,7 @@ function completed(
     named['mcp-method'] = String(method);
     const params = isRecord(rpc.params) ? rpc.params : {};
     const name = params[NAMED[String(method)] ?? ''];
-    if (typeof name === 'string') named['mcp-name'] = name;
+    if (typeof name === 'string') named['mcp-name'] = headerValue(name);
     if (!bare) {
       const own = isRecord(params._meta) ? params._meta : {};
       message.params = {
@@ -87,11 +118,17 @@ function completed(
         _meta: {
           [`${META}protocolVersion`]: revision,
           [`${META}clientInfo`]: CLIENT,
-          [`${META}clientCapabilities`]: CAPABILITIES,
+          [`${META}clientCapabilities`]: capabilitiesOf(revision),
           ...own,
         },
       };
     }
   }
   return { message, named };
+}
+
+/** A value as a header can carry it: as it is, or in base64 where it holds what a header may not (2026-07-28, Value Encoding). */
+export function headerValue(text: string): string {
+  if (/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.startsWith('=?base64?')) return text;
+  return `=?base64?${btoa(String.fromCharCode(...encoder.encode(text)))}?=`;
 }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import type { Bind } from './runner.ts';
+import type { Bind } from './facts.ts';
 import { type Scenario, scenarioSchema } from './scenario.ts';
 
 /** A file that cannot be used: `file:line: what was expected`. */
@@ -27,9 +27,18 @@ export function readScenarios(paths: readonly string[]): Scenario[] {
   return scenarios;
 }
 
+const args = z.record(z.string(), z.unknown()).default({});
 const bindSchema = z.record(
   z.string(),
-  z.strictObject({ tool: z.string(), args: z.record(z.string(), z.unknown()).default({}) }),
+  z.union(
+    [
+      z.strictObject({ tool: z.string(), args }),
+      z.strictObject({ prompt: z.string(), args }),
+      z.strictObject({ resource: z.string() }),
+      z.strictObject({ template: z.string(), uri: z.string() }),
+    ],
+    { error: 'a fixture is {tool, args?}, {prompt, args?}, {resource} or {template, uri}' },
+  ),
 );
 
 /** @throws BadFile */

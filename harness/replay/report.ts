@@ -1,6 +1,6 @@
 /** Outcomes as text: for people, as TAP 14, as JUnit XML, as JSON. */
 
-import type { Event, Outcome, Verdict } from './runner.ts';
+import type { Event, Outcome, Verdict } from './outcome.ts';
 
 const MARKS: Record<Verdict, string> = {
   pass: 'ok',
@@ -9,6 +9,7 @@ const MARKS: Record<Verdict, string> = {
   note: 'note',
   skip: 'skip',
   untestable: 'untestable',
+  inconclusive: 'inconclusive',
   error: 'ERROR',
 };
 
@@ -35,13 +36,22 @@ export function pretty(outcome: Outcome): string {
   return lines.join('\n');
 }
 
-function wireLine({ t, what, exchange, detail }: Event): string {
+function wireLine({ t, what, exchange, ...detail }: Event): string {
   const text = JSON.stringify(detail);
   return `${t.toFixed(1).padStart(8)} ms  ${exchange} ${what.padEnd(7)} ${text.length > 300 ? `${text.slice(0, 297)}...` : text}`;
 }
 
 export function counted(outcomes: readonly Outcome[]): Record<Verdict, number> {
-  const counts: Record<Verdict, number> = { pass: 0, fail: 0, warn: 0, note: 0, skip: 0, untestable: 0, error: 0 };
+  const counts: Record<Verdict, number> = {
+    pass: 0,
+    fail: 0,
+    warn: 0,
+    note: 0,
+    skip: 0,
+    untestable: 0,
+    inconclusive: 0,
+    error: 0,
+  };
   for (const { verdict } of outcomes) counts[verdict]++;
   return counts;
 }

@@ -1,125 +1,32 @@
 /** Runs scenarios against a target, one run for each combination of a scenario's parameters. */
 
-import { type Arrival, Arrivals, messageOf } from './arrivals.ts';
+import { type Arrival, type Arrivals, messageOf } from './arrivals.ts';
+import { type Clock, type Lateness, monotonic, pause } from './clock.ts';
+import { type Answered, Exchanges, NoAnswer } from './exchanges.ts';
+import { type Bind, type Facts, prevented } from './facts.ts';
+import { masked } from './mask.ts';
 import { fill, isRecord, mismatches, show, type Vars, valueAt } from './match.ts';
-import { CAPABILITIES, CLIENT, isStateless, requestOf } from './protocol.ts';
-import {
-  type Answer,
-  type Frame,
-  type Invariant,
-  inRange,
-  type Level,
-  REVISIONS,
-  type Request,
-  type Revision,
-  type Scenario,
-  type Step,
-  stepSchema,
-} from './scenario.ts';
+import { type Check, type Outcome, VERDICTS, type Verdict } from './outcome.ts';
+import type { Answer, Frame, Invariant, Level, Request, Scenario, Step } from './scenario.ts';
 import type { Target } from './target.ts';
-
-/** `fail` breaks a MUST, `warn` a SHOULD, `note` a MAY; `error` is a fault of the scenario or of the harness. */
-export type Verdict = 'pass' | 'fail' | 'warn' | 'note' | 'skip' | 'untestable' | 'error';
-
-export interface Check {
-  /** Stable: the scenario's id and the step. */
-  id: string;
-  level: Level;
-  requirement?: string;
-  verdict: Verdict;
-  /** What is wrong, one line each. */
-  why: string[];
-}
-
-export interface Outcome {
-  scenario: string;
-  title: string;
-  revision: Revision;
-  /** The parameters of this run. */
-  case: Record<string, unknown>;
-  verdict: Verdict;
-  checks: Check[];
-  /** Why it was passed over. */
-  reason?: string;
-  ms: number;
-  transcript: Event[];
-}
-
-/** One thing that went over the wire. */
-export interface Event {
-  /** ms since the run began. */
-  t: number;
-  what: 'request' | 'answer' | 'arrival';
-  exchange: number;
-  detail: unknown;
-}
-
-/** What a target is found to be, asked once. */
-export interface Facts {
-  revision: Revision;
-  /** It gives sessions. */
-  session: boolean;
-  /** Its streams have event ids. */
-  resumption: boolean;
-  capabilities: Record<string, unknown>;
-  tools: readonly string[];
-}
-
-/** Fixtures of scenarios by the names of the target's own tools. */
-export type Bind = Readonly<
-  Record<string, { readonly tool: string; readonly args: Readonly<Record<string, unknown>> }>
->;
 
 export interface Options {
   bind: Bind;
   /** Windows of time are as many times longer. */
   slack: number;
+  /** Values of headers and tokens, which must be in no outcome. */
+  secrets?: readonly string[];
+  /** How late this machine is; without it no verdict is doubted. */
+  lateness?: Lateness;
+  /** Session ids of all runs; default: of this scenario. */
+  sessionIds?: Set<string>;
 }
 
 const TIMEOUT_MS = 10_000;
-const VERBS = ['post', 'get', 'delete', 'options', 'put'] as const;
-const WORST: readonly Verdict[] = ['error', 'fail', 'warn', 'note', 'untestable', 'skip', 'pass'];
-
-/** Asks what the target offers at a revision. @returns undefined when it does not speak it @throws Error when it does not answer */
-export async function factsOf(target: Target, revision: Revision): Promise<Facts | undefined> {
-  const run = new Run(target, revision, {}, { bind: {}, slack: 1 });
-  const discovery: Request = isStateless(revision) ? { rpc: { method: 'server/discover' } } : { rpc: run.initialize() };
-  const { rpc, answer } = await run.exchange('post', discovery);
-  const result = isRecord(rpc) && isRecord(rpc.result) ? rpc.result : undefined;
-  if (!result) return undefined;
-  const { capabilities, supportedVersions, protocolVersion } = result;
-  const spoken = isStateless(revision)
-    ? Array.isArray(supportedVersions) && supportedVersions.includes(revision)
-    : // One that does not exist is no other revision but a fault, for the scenarios to find.
-      protocolVersion === revision || !REVISIONS.some((known) => known === protocolVersion);
-  if (!spoken) return undefined;
-  const session = answer.headers['mcp-session-id'];
-  if (!isStateless(revision)) {
-    run.vars.set('session', session);
-    run.vars.set('negotiated', revision);
-    await run.exchange('post', { rpc: { notify: 'notifications/initialized' } });
-  }
-  const listed = await run.exchange('post', { rpc: { method: 'tools/list' } });
-  const tools = valueAt(listed.rpc, 'result.tools');
-  let resumption = false;
-  if (session !== undefined) {
-    const opened = await run.open('get', {});
-    if (opened.isStream) {
-      await opened.next(1000);
-      resumption = opened.lastEventId !== undefined;
-    }
-    opened.cut();
-    await run.exchange('delete', {}).catch(() => undefined);
-  }
-  run.close();
-  return {
-    revision,
-    session: session !== undefined,
-    resumption,
-    capabilities: isRecord(capabilities) ? capabilities : {},
-    tools: Array.isArray(tools) ? tools.map((tool) => String(valueAt(tool, 'name'))) : [],
-  };
-}
+const VERBS = ['post', 'get', 'delete', 'options', 'put', 'patch', 'head'] as const;
+/** How much of a window this machine may be late before what it saw in it is doubted. */
+const DOUBTFUL = 0.25;
+const MOST_PAGES = 100;
 
 /** Every run of a scenario; one outcome that says why where there is none. */
 export async function runScenario(
@@ -128,9 +35,10 @@ export async function runScenario(
   facts: Facts,
   options: Options,
 ): Promise<Outcome[]> {
+  const { now } = target.clock ?? monotonic;
   const outcomes: Outcome[] = [];
   for (const params of combinations(scenario.params ?? {})) {
-    const began = performance.now();
+    const began = now();
     const outcome = (verdict: Verdict, more: Partial<Outcome>): Outcome => ({
       scenario: scenario.id,
       title: scenario.title,
@@ -139,7 +47,7 @@ export async function runScenario(
       verdict,
       checks: [],
       transcript: [],
-      ms: performance.now() - began,
+      ms: now() - began,
       ...more,
     });
     const [verdict, reason] = prevented(scenario, target, facts, options.bind) ?? [];
@@ -147,33 +55,25 @@ export async function runScenario(
       outcomes.push(outcome(verdict, { ...(reason !== undefined && { reason }) }));
       continue;
     }
-    const run = new Run(target, facts.revision, params, options, scenario);
-    await run.all(scenario.steps, '');
-    run.close();
+    let run = await ran(scenario, target, facts, params, options);
+    // What this machine's own lateness may have spoiled is looked at once more.
+    if (run.checks.some((check) => check.verdict === 'inconclusive'))
+      run = await ran(scenario, target, facts, params, options);
     const { checks, transcript } = run;
-    const verdicts = checks.map((check) => check.verdict);
-    const worst = WORST.find((one) => verdicts.includes(one));
+    const worst = VERDICTS.find((one) => checks.some((check) => check.verdict === one));
     // A run in which nothing was looked at has shown nothing.
     outcomes.push(
       outcome(worst ?? 'skip', { checks, transcript, ...(worst === undefined && { reason: 'no step of it applied' }) }),
     );
   }
-  return outcomes;
+  return masked(options.secrets ?? [])(outcomes);
 }
 
-/** Why a scenario cannot be run on a target, if it cannot. */
-function prevented({ requires = {}, revisions }: Scenario, target: Target, facts: Facts, bind: Bind) {
-  const { session, resumption, capabilities = [], fixtures = [], target: abilities = [] } = requires;
-  const no = (verdict: Verdict, reason: string): [Verdict, string] => [verdict, reason];
-  if (!inRange(facts.revision, revisions)) return no('skip', `is for revisions ${revisions}`);
-  if (session && !facts.session) return no('skip', 'the server gives no session ids');
-  if (resumption && !facts.resumption) return no('skip', 'the server gives no event ids');
-  const lacking = capabilities.find((name) => facts.capabilities[name] === undefined);
-  if (lacking) return no('skip', `the server does not declare "${lacking}"`);
-  const unbound = fixtures.find((name) => !facts.tools.includes(bind[name]?.tool ?? ''));
-  if (unbound) return no('untestable', `no tool is bound to "${unbound}"`);
-  const unable = abilities.find((one) => !(target.can as ReadonlySet<string>).has(one));
-  return unable ? no('untestable', `this kind of target cannot do "${unable}"`) : undefined;
+async function ran(scenario: Scenario, target: Target, facts: Facts, params: object, options: Options): Promise<Run> {
+  const run = new Run(target, facts, params, options, scenario);
+  await run.all(scenario.steps, '');
+  await run.close();
+  return run;
 }
 
 function combinations(params: Record<string, readonly unknown[]>): Record<string, unknown>[] {
@@ -183,194 +83,190 @@ function combinations(params: Record<string, readonly unknown[]>): Record<string
   return all;
 }
 
+/** What a step found: nothing to look at, or what is wrong. */
+type Found = readonly string[] | undefined;
+
 class Run {
-  readonly vars: Vars = new Map();
-  readonly checks: Check[] = [];
-  readonly transcript: Event[] = [];
+  readonly #checks = new Map<string, Check>();
+  readonly #vars: Vars = new Map();
   readonly #target: Target;
+  readonly #clock: Clock;
+  readonly #exchanges: Exchanges;
   readonly #options: Options;
-  readonly #scenario: Scenario | undefined;
-  readonly #began = performance.now();
+  readonly #scenario: Scenario;
   readonly #streams = new Map<string, Arrivals>();
   /** Frames of a stream before this index were expected already. */
   readonly #read = new Map<string, number>();
-  readonly #sequences = new Map<string, unknown[]>();
-  readonly #eventIds: string[] = [];
-  readonly #open = new Set<Arrivals>();
-  #exchanges = 0;
-  #ids = 0;
+  /** Requests of the server that have their answer. */
+  readonly #answered = new Set<Arrival>();
+  /** Since when the window of time was open that was missed; undefined where time was not to blame. */
+  #missed: { from: number; window_ms: number } | undefined;
 
-  constructor(target: Target, revision: Revision, params: object, options: Options, scenario?: Scenario) {
+  constructor(target: Target, facts: Facts, params: object, options: Options, scenario: Scenario) {
     this.#target = target;
+    this.#clock = target.clock ?? monotonic;
     this.#options = options;
     this.#scenario = scenario;
-    for (const [name, fixture] of Object.entries(options.bind)) this.vars.set(name, fixture);
-    this.vars.set('rev', revision);
-    this.vars.set('uuid', crypto.randomUUID());
-    this.vars.set('target', { host: target.host });
-    for (const [name, value] of Object.entries(params)) this.vars.set(name, fill(value, this.vars));
+    const known = {
+      sessionIds: options.sessionIds ?? new Set<string>(),
+      server: facts.capabilities,
+      outputSchemas: new Map(facts.tools.map((tool) => [String(tool.name), tool.outputSchema])),
+    };
+    this.#exchanges = new Exchanges(target, facts.revision, this.#vars, known, this.#limit_ms);
+    for (const [name, fixture] of Object.entries(options.bind)) this.#vars.set(name, fixture);
+    this.#vars.set('uuid', crypto.randomUUID());
+    this.#vars.set('target', { host: target.host });
+    const { capabilities, tools, prompts, resources, templates } = facts;
+    this.#vars.set('facts', { capabilities, tools, prompts, resources, templates });
+    for (const [name, value] of Object.entries(params)) this.#vars.set(name, fill(value, this.#vars));
   }
 
-  initialize() {
-    const protocolVersion = String(this.vars.get('rev'));
-    return { method: 'initialize', params: { protocolVersion, capabilities: CAPABILITIES, clientInfo: CLIENT } };
+  get checks(): Check[] {
+    return [...this.#checks.values()];
   }
 
-  close(): void {
-    for (const arrivals of this.#open) arrivals.cut();
+  get transcript() {
+    return this.#exchanges.transcript;
+  }
+
+  get #limit_ms(): number {
+    return (this.#scenario.timeout ?? TIMEOUT_MS) * this.#options.slack;
+  }
+
+  async close(): Promise<void> {
+    const faults = await this.#exchanges.wire.close();
+    for (const { check, level, requirement, why } of faults) this.#note(check, level, requirement, [why]);
+    for (const { check, level, requirement } of this.#exchanges.wire.passed)
+      this.#note(check, level, [...requirement], []);
+    await this.#exchanges.close();
   }
 
   /** Runs steps in order; what a step needs and has not got ends them. */
-  async all(steps: readonly Step[], prefix: string): Promise<void> {
+  async all(steps: readonly Step[], prefix: string): Promise<boolean> {
     for (const [index, step] of steps.entries()) {
-      const name = `${prefix}${step.name ?? index + 1}`;
+      const place = `${prefix}${index + 1}`;
       try {
         if (this.#passedOver(step)) continue;
-        const why = await this.#run(step, name);
-        if (why) this.#check(step, name, why.length === 0 ? 'pass' : 'fail', why);
+        this.#missed = undefined;
+        const found = await this.#run(step, place);
+        if (found) this.#check(step, place, found);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         // After a failure what it would have given is missing: that is no fault of the scenario.
         const failed = this.checks.some(({ verdict }) => verdict !== 'pass');
-        if (!failed) this.#check(step, name, error instanceof NoAnswer ? 'fail' : 'error', [message]);
-        return;
+        if (error instanceof NoAnswer) this.#check(step, place, [message]);
+        else if (!failed) this.#note(this.#scenario.id, 'MUST', [], [`step ${place}: ${message}`], 'error');
+        return false;
       }
     }
+    return true;
   }
 
   #passedOver({ when }: Step): boolean {
     if (!isRecord(when)) return false;
     return Object.entries(when).some(
-      ([name, matcher]) => mismatches(fill(matcher, this.vars), this.vars.get(name), this.vars).length > 0,
+      ([name, matcher]) => mismatches(fill(matcher, this.#vars), this.#vars.get(name), this.#vars).length > 0,
     );
   }
 
-  #check(step: Step, name: string, verdict: 'pass' | 'fail' | 'error', why: string[]): void {
-    const level = step.level ?? this.#scenario?.level ?? 'MUST';
-    const requirement = step.requirement ?? this.#scenario?.requirement;
-    const soft: Verdict = level === 'MUST' ? 'fail' : level === 'SHOULD' ? 'warn' : 'note';
-    this.checks.push({
-      id: `${this.#scenario?.id ?? 'probe'}#${name}`,
-      level,
-      ...(requirement !== undefined && { requirement }),
-      verdict: verdict === 'fail' ? soft : verdict,
+  /** Steps without a name of their own make up the scenario's check together. */
+  #check(step: Step, place: string, found: readonly string[]): void {
+    const { id, level, requirement } = this.#scenario;
+    const missed = this.#missed;
+    const late = missed && this.#options.lateness?.since(missed.from);
+    const doubtful = late !== undefined && missed !== undefined && late > missed.window_ms * DOUBTFUL;
+    const why = found.map((one) => (step.name === undefined ? `step ${place}: ${one}` : one));
+    if (doubtful) why.push(`this machine itself was ${Math.round(late)} ms late`);
+    this.#note(
+      step.name === undefined ? id : `${id}#${step.name}`,
+      step.level ?? level,
+      step.requirement ?? requirement ?? [],
       why,
-    });
+      doubtful && found.length > 0 ? 'inconclusive' : undefined,
+    );
   }
 
-  /** @returns what is wrong, or undefined for a step that looks at nothing */
-  async #run(step: Step, name: string): Promise<string[] | undefined> {
-    if (step.use) return this.#ready();
-    if (step.http) {
-      const [verb, request] = verbOf(step.http);
-      const { answer, rpc, messages, text } = await this.exchange(verb, request);
-      if (step.expect === undefined) return undefined;
-      return this.#judge(step.expect, { ...answer, body: text, rpc, messages });
+  #note(id: string, level: Level, requirement: readonly string[], why: readonly string[], verdict?: Verdict): void {
+    const soft: Verdict = level === 'MUST' ? 'fail' : level === 'SHOULD' ? 'warn' : 'note';
+    const own = verdict ?? (why.length > 0 ? soft : 'pass');
+    const known = this.#checks.get(id);
+    if (!known) {
+      this.#checks.set(id, { id, level, requirement: [...requirement], verdict: own, why: [...why] });
+      return;
     }
-    if (step.open) {
-      const [verb, request] = verbOf(step.open);
-      const arrivals = await this.open(verb, request, step.open.sequence);
-      this.#streams.set(step.open.as, arrivals);
-      return step.expect === undefined ? undefined : this.#judge(step.expect, arrivals.answer);
+    if (VERDICTS.indexOf(own) < VERDICTS.indexOf(known.verdict)) {
+      known.verdict = own;
+      known.level = level;
     }
-    if (step.resume) {
-      const { as, from, sequence, last_event_id } = fill(step.resume, this.vars);
+    for (const one of why) if (!known.why.includes(one)) known.why.push(one);
+    for (const one of requirement) if (!known.requirement.includes(one)) known.requirement.push(one);
+  }
+
+  async #run(step: Step, place: string): Promise<Found> {
+    const { http, open, resume, expect } = step;
+    if (step.use) {
+      const declared = fill(step.capabilities, this.#vars);
+      const wrong = await this.#exchanges.ready(step.as, isRecord(declared) ? declared : undefined);
+      return wrong.length > 0 ? wrong : undefined;
+    }
+    if (http) {
+      const answered = await this.#exchanges.exchange(...verbOf(http));
+      return expect && this.#judge(expect, answered);
+    }
+    if (open) {
+      const { as, sequence, paused } = open;
+      const arrivals = await this.#exchanges.open(...verbOf(open), { sequence, paused });
+      this.#name(as, arrivals);
+      return expect && this.#judge(expect, { arrivals });
+    }
+    if (resume) {
+      const { as, from, sequence, last_event_id, session, node } = fill(resume, this.#vars);
       const last = last_event_id ?? this.#stream(from).lastEventId;
       if (last === undefined) return [`the stream "${from}" brought no event id to resume from`];
-      const arrivals = await this.open('get', { headers: { 'last-event-id': last } }, sequence);
-      this.#streams.set(as, arrivals);
-      return step.expect === undefined ? undefined : this.#judge(step.expect, arrivals.answer);
+      const request = { headers: { 'last-event-id': last }, session, node };
+      const arrivals = await this.#exchanges.open('get', request, { sequence });
+      this.#name(as, arrivals);
+      return expect && this.#judge(expect, { arrivals });
     }
-    if (step.frames) return this.#frames(step);
+    if (step.read !== undefined) this.#stream(step.read).read();
+    if (step.answer) return this.#answer(step.answer, expect);
+    if (step.frames) return step.mode === 'interleaved' ? this.#interleaved(step) : this.#frames(step);
     if (step.quiet) return this.#quiet(step.quiet);
     if (step.cut) return this.#cut(step.cut);
+    if (step.pages) return this.#pages(step.pages);
     if (step.parallel) {
-      const lists = step.parallel.map((list) => list.map((one) => stepSchema.parse(one)));
-      await Promise.all(lists.map((list, index) => this.all(list, `${name}.${index + 1}.`)));
+      const lists = step.parallel.map((list, index) => this.all(list, `${place}.${index + 1}.`));
+      await Promise.all(lists);
     }
     if (step.repeat) {
-      const steps = step.repeat.steps.map((one) => stepSchema.parse(one));
-      for (let round = 1; round <= step.repeat.times; round++) await this.all(steps, `${name}.`);
-    }
-    if (step.wait !== undefined) await pause(Number(fill(step.wait, this.vars)));
-    return step.check ? this.#invariant(step.check) : undefined;
-  }
-
-  /** A session where the revision has them. */
-  async #ready(): Promise<string[] | undefined> {
-    const revision = String(this.vars.get('rev'));
-    if (isStateless(revision)) return undefined;
-    // Another session may have been used before: this is a new one.
-    this.vars.delete('session');
-    this.vars.delete('negotiated');
-    const { rpc, answer } = await this.exchange('post', { rpc: this.initialize() });
-    if (valueAt(rpc, 'result.protocolVersion') !== revision)
-      return [`initialize must be answered with ${revision}, got ${show(rpc)}`];
-    this.vars.set('session', answer.headers['mcp-session-id']);
-    this.vars.set('negotiated', revision);
-    await this.exchange('post', { rpc: { notify: 'notifications/initialized' } });
-    return undefined;
-  }
-
-  /** Sends a request and resolves with the head of what answers it. */
-  async open(verb: string, given: Request, sequence?: string): Promise<Arrivals> {
-    const exchange = ++this.#exchanges;
-    const { id: _id, body, ...request } = requestOf(verb, given, this.vars, () => ++this.#ids);
-    this.#tell('request', exchange, { ...request, ...(body && { body: new TextDecoder().decode(body) }) });
-    const abort = new AbortController();
-    const limit = this.#scenario?.timeout ?? TIMEOUT_MS;
-    const late = setTimeout(() => abort.abort(new NoAnswer(`no answer within ${limit} ms`)), limit);
-    try {
-      const answer = await this.#target.exchange({ ...request, ...(body && { body }) }, abort.signal);
-      this.#tell('answer', exchange, { status: answer.status, headers: answer.headers });
-      const arrivals = new Arrivals(answer, abort, (arrival) => this.#arrived(exchange, arrival, sequence));
-      this.#open.add(arrivals);
-      return arrivals;
-    } catch (error) {
-      if (abort.signal.aborted) throw abort.signal.reason;
-      throw new NoAnswer(`the request got no answer: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  /** Sends a request and reads the answer to its end; of an event stream, to the response. */
-  async exchange(verb: string, given: Request) {
-    const arrivals = await this.open(verb, given);
-    const limit = this.#scenario?.timeout ?? TIMEOUT_MS;
-    const end = performance.now() + limit;
-    const isOver = () => arrivals.ended || (arrivals.isStream && verb === 'post' && arrivals.all.some(isResponse));
-    while (!isOver()) {
-      const left = end - performance.now();
-      if (left <= 0 || !(await arrivals.next(left))) {
-        arrivals.cut();
-        throw new NoAnswer(`the answer did not end within ${limit} ms`);
+      for (let round = 1; round <= step.repeat.times; round++) {
+        this.#vars.set('round', round);
+        if (!(await this.all(step.repeat.steps, `${place}.`))) break;
       }
     }
-    const messages = arrivals.isStream
-      ? arrivals.all.map(messageOf).filter((message) => message !== undefined)
-      : [parsed(arrivals.text)].filter((message) => message !== undefined);
-    const rpc = arrivals.isStream ? messages.findLast((one) => isRecord(one) && !('method' in one)) : messages[0];
-    return { answer: arrivals.answer, rpc, messages, text: arrivals.text };
+    if (step.each) {
+      const { of, as, most = Number.POSITIVE_INFINITY, steps } = step.each;
+      const list = fill(of, this.#vars) as unknown;
+      if (!Array.isArray(list)) throw new Error(`"each" needs a list, got ${show(list)}`);
+      for (const one of list.slice(0, most)) {
+        this.#vars.set(as, one);
+        if (!(await this.all(steps, `${place}.`))) break;
+      }
+    }
+    if (step.wait !== undefined) await pause(this.#clock, Number(fill(step.wait, this.#vars)));
+    if (step.hook !== undefined) await this.#target.hooks?.get(step.hook)?.();
+    return step.check && this.#invariant(step.check);
   }
 
-  #arrived(exchange: number, arrival: Arrival, sequence: string | undefined): void {
-    const { at: _at, ...detail } = arrival;
-    this.#tell('arrival', exchange, detail);
-    if (arrival.kind === 'event' && arrival.id) this.#eventIds.push(arrival.id);
-    const message = messageOf(arrival);
-    if (sequence === undefined || message === undefined) return;
-    const known = this.#sequences.get(sequence);
-    if (known) known.push(message);
-    else this.#sequences.set(sequence, [message]);
+  #name(as: string, arrivals: Arrivals): void {
+    this.#streams.set(as, arrivals);
+    this.#read.delete(as);
   }
 
-  #tell(what: Event['what'], exchange: number, detail: unknown): void {
-    this.transcript.push({ t: Math.round((performance.now() - this.#began) * 1000) / 1000, what, exchange, detail });
-  }
-
-  #judge(expected: Answer, actual: object): string[] {
-    return mismatches(fill(expected, this.vars), actual, this.vars);
+  #judge(expected: Answer, { arrivals, ...read }: Partial<Answered> & { arrivals: Arrivals }): string[] {
+    const { status, headers } = arrivals.answer;
+    const { rpc, messages, text: body, ms } = read;
+    return mismatches(fill(expected, this.#vars), { status, headers, body, rpc, messages, ms }, this.#vars);
   }
 
   #stream(name: string): Arrivals {
@@ -379,34 +275,63 @@ class Run {
     return stream;
   }
 
+  /** The next arrival of a stream from an index on; undefined when it did not come in time. */
+  async #arrival(stream: Arrivals, index: number, from: number, window_ms: number): Promise<Arrival | undefined> {
+    for (;;) {
+      const arrival = stream.all[index];
+      if (arrival !== undefined) return arrival;
+      const left = from + window_ms - this.#clock.now();
+      if (left <= 0 || !(await stream.next(left))) {
+        this.#missed = { from, window_ms };
+        return undefined;
+      }
+    }
+  }
+
+  async #answer(
+    { on, rpc, result, error, within, session, node }: NonNullable<Step['answer']>,
+    expect: Answer = { status: 202 },
+  ): Promise<Found> {
+    const stream = this.#stream(on);
+    const began = this.#clock.now();
+    const limit = (within?.max ?? 5000) * this.#options.slack;
+    for (let index = 0; ; index++) {
+      const arrival = await this.#arrival(stream, index, began, limit);
+      if (!arrival) return [`"${on}" brought no request like ${show(rpc ?? {})} within ${limit} ms`];
+      if (arrival.kind === 'end') return [`"${on}" ended before a request like ${show(rpc ?? {})}`];
+      const message = messageOf(arrival);
+      if (!isRecord(message) || message.method === undefined || message.id === undefined) continue;
+      if (this.#answered.has(arrival)) continue;
+      if (rpc !== undefined && mismatches(fill(rpc, this.#vars), message, this.#vars).length > 0) continue;
+      this.#answered.add(arrival);
+      const response = { respond: message.id, ...(error === undefined ? { result: result ?? {} } : { error }) };
+      return this.#judge(expect, await this.#exchanges.exchange('post', { rpc: response, session, node }));
+    }
+  }
+
   async #frames(step: Step): Promise<string[]> {
     const name = step.on as string;
     const stream = this.#stream(name);
     const ignored = new Set<string>(step.ignore ?? ['comment', 'retry', 'priming']);
-    const began = performance.now();
+    const began = this.#clock.now();
     const slack = this.#options.slack;
     let index = this.#read.get(name) ?? 0;
     let before = began;
-    const expected = (step.frames as Frame[]).flatMap((frame) => Array.from({ length: frame.times ?? 1 }, () => frame));
+    const expected = expanded(step.frames as Frame[]);
     for (const [place, frame] of expected.entries()) {
       const limit = (frame.within?.max ?? step.within?.max ?? 5000) * slack;
       for (;;) {
-        const arrival = stream.all[index];
-        if (arrival === undefined) {
-          const left = began + limit - performance.now();
-          if (left <= 0 || !(await stream.next(left)))
-            return [`frame ${place + 1} of ${expected.length} did not come within ${limit} ms: ${show(frame)}`];
-          continue;
-        }
+        const arrival = await this.#arrival(stream, index, began, limit);
+        if (!arrival)
+          return [`frame ${place + 1} of ${expected.length} did not come within ${limit} ms: ${show(frame)}`];
         index++;
         this.#read.set(name, index);
         const why = this.#fits(frame, arrival);
         if (why.length === 0) {
-          const since = arrival.at - before;
+          // What came before it was expected came at once.
+          const late = this.#offBeat(frame, arrival.at - before, Math.max(0, arrival.at - began), place);
           before = arrival.at;
-          const { min = 0, max = Number.POSITIVE_INFINITY } = frame.gap ?? {};
-          if (frame.gap && (since < min || since > max * slack))
-            return [`frame ${place + 1} came ${Math.round(since)} ms after the one before, expected ${min} to ${max}`];
+          if (late) return [late];
           break;
         }
         if (arrival.kind === 'end') return [`the stream ended before frame ${place + 1}: ${show(frame)}`];
@@ -417,78 +342,169 @@ class Run {
     return [];
   }
 
+  #offBeat({ gap, within }: Frame, since_before: number, since_began: number, place: number): string | undefined {
+    const slack = this.#options.slack;
+    for (const [window, ms, than] of [
+      [gap, since_before, 'the one before'],
+      [within, since_began, 'it was expected from'],
+    ] as const) {
+      if (!window) continue;
+      const { min = 0, max = Number.POSITIVE_INFINITY } = window;
+      if (ms >= min && ms <= max * slack) continue;
+      this.#missed = { from: this.#clock.now() - ms, window_ms: ms < min ? min : max };
+      return `frame ${place + 1} came ${Math.round(ms)} ms after ${than}, expected ${min} to ${max}`;
+    }
+    return undefined;
+  }
+
+  /** All frames must come, in whatever order. */
+  async #interleaved(step: Step): Promise<string[]> {
+    const name = step.on as string;
+    const stream = this.#stream(name);
+    const began = this.#clock.now();
+    const limit = (step.within?.max ?? 5000) * this.#options.slack;
+    const missing = expanded(step.frames as Frame[]);
+    let index = this.#read.get(name) ?? 0;
+    while (missing.length > 0) {
+      const arrival = await this.#arrival(stream, index, began, limit);
+      if (!arrival) return missing.map((frame) => `did not come within ${limit} ms: ${show(frame)}`);
+      this.#read.set(name, ++index);
+      const found = missing.findIndex((frame) => this.#fits(frame, arrival).length === 0);
+      if (found >= 0) missing.splice(found, 1);
+      else if (arrival.kind === 'end') return missing.map((frame) => `the stream ended before ${show(frame)}`);
+    }
+    return [];
+  }
+
   #fits(frame: Frame, arrival: Arrival): string[] {
-    if (frame.end) return arrival.kind === 'end' ? [] : [`the stream must end, got ${show(arrival)}`];
-    if (frame.rpc !== undefined) return mismatches(fill(frame.rpc, this.vars), messageOf(arrival), this.vars);
+    const fits = (expected: unknown, actual: unknown) => mismatches(fill(expected, this.#vars), actual, this.#vars);
+    if (frame.end) return arrival.kind === 'end' ? [] : [`the stream must end, got ${told(arrival)}`];
+    if (frame.rpc !== undefined)
+      return arrival.kind === 'end' ? ['the stream ended'] : fits(frame.rpc, messageOf(arrival));
     if (frame.comment !== undefined)
       return arrival.kind === 'comment'
-        ? mismatches(fill(frame.comment, this.vars), arrival.text, this.vars)
-        : [`a comment must come, got ${show(arrival)}`];
+        ? fits(frame.comment, arrival.text)
+        : [`a comment must come, got ${told(arrival)}`];
     if (frame.retry !== undefined)
-      return arrival.kind === 'retry'
-        ? mismatches(fill(frame.retry, this.vars), arrival.ms, this.vars)
-        : [`a retry must come, got ${show(arrival)}`];
-    return arrival.kind === 'event'
-      ? mismatches(fill(frame.event, this.vars), arrival, this.vars)
-      : [`an event must come, got ${show(arrival)}`];
+      return arrival.kind === 'retry' ? fits(frame.retry, arrival.ms) : [`a retry must come, got ${told(arrival)}`];
+    return arrival.kind === 'event' ? fits(frame.event, arrival) : [`an event must come, got ${told(arrival)}`];
   }
 
-  async #quiet({ on, for: duration, allow = ['comment'] }: NonNullable<Step['quiet']>): Promise<string[]> {
+  async #quiet({ on, for: duration, allow = ['comment'], not }: NonNullable<Step['quiet']>): Promise<string[]> {
     const stream = this.#stream(on);
-    const from = stream.all.length;
-    const end = performance.now() + duration;
-    while (performance.now() < end && !stream.ended) await stream.next(end - performance.now());
-    const heard = stream.all.slice(from).find((arrival) => !allow.includes(kindOf(arrival)));
+    const from = this.#read.get(on) ?? 0;
+    const end = this.#clock.now() + duration;
+    while (this.#clock.now() < end && !stream.ended) await stream.next(end - this.#clock.now());
+    const heard = stream.all.slice(from).find((arrival) => {
+      if (not !== undefined) {
+        const message = messageOf(arrival);
+        return message !== undefined && mismatches(fill(not, this.#vars), message, this.#vars).length === 0;
+      }
+      return !(allow as string[]).includes(kindOf(arrival));
+    });
     this.#read.set(on, stream.all.length);
-    return heard ? [`nothing must come for ${duration} ms, got ${show(heard)}`] : [];
+    return heard ? [`it must not come within ${duration} ms: ${told(heard)}`] : [];
   }
 
-  async #cut({ stream: name, after_messages }: NonNullable<Step['cut']>): Promise<string[] | undefined> {
+  async #cut({ stream: name, after_messages }: NonNullable<Step['cut']>): Promise<Found> {
     const stream = this.#stream(name);
-    const wanted = Number(fill(after_messages, this.vars) ?? 0);
+    const wanted = Number(fill(after_messages, this.#vars) ?? 0);
     const read = () => stream.all.filter((one) => messageOf(one) !== undefined).length;
-    const limit = this.#scenario?.timeout ?? TIMEOUT_MS;
-    const end = performance.now() + limit;
+    const end = this.#clock.now() + this.#limit_ms;
     while (read() < wanted && !stream.ended) {
-      const left = end - performance.now();
+      const left = end - this.#clock.now();
       if (left <= 0 || !(await stream.next(left)))
-        return [`"${name}" brought ${read()} messages within ${limit} ms, expected ${wanted}`];
+        return [`"${name}" brought ${read()} messages within ${this.#limit_ms} ms, expected ${wanted}`];
     }
     stream.cut();
     await stream.over;
     return undefined;
   }
 
+  async #pages({ method, list, as, most = MOST_PAGES }: NonNullable<Step['pages']>): Promise<string[]> {
+    const entries: unknown[] = [];
+    const cursors = new Set<unknown>();
+    let cursor: unknown;
+    for (let page = 1; page <= most; page++) {
+      const params = cursor === undefined ? {} : { params: { cursor } };
+      const { rpc } = await this.#exchanges.exchange('post', { rpc: { method, ...params } });
+      const found = valueAt(rpc, `result.${list}`);
+      if (!Array.isArray(found)) return [`page ${page} of ${method} has no "${list}": ${show(rpc)}`];
+      entries.push(...found);
+      cursor = valueAt(rpc, 'result.nextCursor');
+      if (cursor === undefined) {
+        this.#vars.set(as, entries);
+        this.#vars.set('pages', page);
+        return [];
+      }
+      if (cursors.has(cursor)) return [`page ${page} of ${method} leads back to the cursor ${show(cursor)}`];
+      cursors.add(cursor);
+    }
+    return [`${method} has no last page: ${most} were read`];
+  }
+
   #invariant(check: Invariant): string[] {
-    const { sequence, messages: wanted, unique, none, last, event_ids_unique, distinct } = fill(check, this.vars);
-    const messages = sequence === undefined ? [] : (this.#sequences.get(sequence) ?? []);
+    const filled = fill(check, this.#vars);
+    const {
+      sequence,
+      messages: wanted,
+      unique,
+      none,
+      last,
+      event_ids_unique,
+      distinct,
+      bits,
+      spread,
+      equal,
+      that,
+    } = filled;
+    const arrived = sequence === undefined ? [] : (this.#exchanges.sequences.get(sequence) ?? []);
+    const messages = arrived.map(({ message }) => message);
     const wrong: string[] = [];
     if (sequence !== undefined && messages.length === 0) wrong.push(`"${sequence}" brought no message`);
     if (unique) {
       const twice = firstTwice(messages.map((message) => JSON.stringify(message)));
       if (twice !== undefined) wrong.push(`came twice: ${twice}`);
     }
-    if (wanted !== undefined) wrong.push(...mismatches(wanted, messages, this.vars, `"${sequence}"`));
+    if (wanted !== undefined) wrong.push(...mismatches(wanted, messages, this.#vars, `"${sequence}"`));
     if (none !== undefined) {
-      const found = messages.find((message) => mismatches(none, message, this.vars).length === 0);
+      const found = messages.find((message) => mismatches(none, message, this.#vars).length === 0);
       if (found !== undefined) wrong.push(`must not come: ${show(found)}`);
     }
-    if (last !== undefined) wrong.push(...mismatches(last, messages.at(-1), this.vars, 'the last message'));
+    if (last !== undefined) wrong.push(...mismatches(last, messages.at(-1), this.#vars, 'the last message'));
     if (event_ids_unique) {
-      const twice = firstTwice(this.#eventIds);
+      const twice = firstTwice(this.#exchanges.eventIds);
       if (twice !== undefined) wrong.push(`the event id ${show(twice)} came twice`);
     }
     if (distinct) {
-      const values = distinct.map((name) => JSON.stringify(this.vars.get(name)));
+      const values = distinct.flatMap((name) => [this.#vars.get(name)].flat()).map((value) => JSON.stringify(value));
       const twice = firstTwice(values);
       if (twice !== undefined) wrong.push(`${distinct.join(', ')} must differ, got ${twice} twice`);
     }
+    if (bits) {
+      const texts = [this.#vars.get(bits.of)].flat().map(String);
+      const held = bitsOf(texts);
+      if (held < bits.min)
+        wrong.push(
+          `${bits.of} can be guessed: what differs holds about ${Math.floor(held)} bits, as in ${show(texts.slice(0, 3))}`,
+        );
+    }
+    if (spread) {
+      const ms = (arrived.at(-1)?.at ?? 0) - (arrived[0]?.at ?? 0);
+      if (ms < spread.min)
+        wrong.push(`all of "${sequence}" came within ${Math.round(ms)} ms, expected at least ${spread.min}`);
+    }
+    if (equal) {
+      const [first, ...others] = equal.map((one) => JSON.stringify(one));
+      const other = others.find((one) => one !== first);
+      if (other !== undefined) wrong.push(`must be the same: ${show(equal)}`);
+    }
+    if (isRecord(that))
+      for (const [name, matcher] of Object.entries(that))
+        wrong.push(...mismatches(matcher, valueAt(Object.fromEntries(this.#vars), name), this.#vars, name));
     return wrong;
   }
 }
-
-/** The target is at fault: it did not answer, or not in time. */
-class NoAnswer extends Error {}
 
 function verbOf(exchange: { [V in (typeof VERBS)[number]]?: Request | undefined }): [string, Request] {
   for (const verb of VERBS) {
@@ -498,28 +514,30 @@ function verbOf(exchange: { [V in (typeof VERBS)[number]]?: Request | undefined 
   throw new Error(`an exchange is one of ${VERBS.join(', ')}`);
 }
 
+function expanded(frames: readonly Frame[]): Frame[] {
+  return frames.flatMap((frame) => Array.from({ length: frame.times ?? 1 }, () => frame));
+}
+
 function kindOf(arrival: Arrival): string {
   if (arrival.kind !== 'event') return arrival.kind;
   return arrival.data === '' ? 'priming' : 'rpc';
 }
 
-function isResponse(arrival: Arrival): boolean {
-  const message = messageOf(arrival);
-  return isRecord(message) && !('method' in message);
+/** An arrival in a sentence. */
+function told(arrival: Arrival): string {
+  const { at: _at, ...rest } = arrival;
+  return show(messageOf(arrival) ?? rest);
 }
 
 function firstTwice(texts: readonly string[]): string | undefined {
-  return texts.find((text, index) => texts.indexOf(text) !== index);
+  const seen = new Set<string>();
+  return texts.find((text) => seen.size === seen.add(text).size);
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** A low estimate of what is random in texts: for each place, how many different characters stand there. */
+function bitsOf(texts: readonly string[]): number {
+  const length = Math.min(...texts.map((text) => text.length));
+  let bits = 0;
+  for (let place = 0; place < length; place++) bits += Math.log2(new Set(texts.map((text) => text[place])).size);
+  return bits;
 }

@@ -9,7 +9,7 @@ export const SCHEMA_FILE: string = fileURLToPath(new URL('../scenario.schema.jso
 
 /** The JSON Schema of a scenario, as the file has it. */
 export function schemaText(): string {
-  const schema = z.toJSONSchema(scenarioSchema, { io: 'input' });
+  const schema = z.toJSONSchema(scenarioSchema, { io: 'input', reused: 'ref' });
   return `${JSON.stringify({ ...schema, title: 'A scenario of the MCP harness' }, null, 2)}\n`;
 }
 

@@ -1,12 +1,20 @@
-/** What is tested: a server at a URL, or a Fetch handler in this process. */
+/** What is tested: a server at a URL, or a Fetch handler in this process; or several nodes of one. */
 
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { type Clock, monotonic } from './clock.ts';
 
 export interface HttpRequest {
   method: string;
-  headers: Record<string, string>;
+  /** A list is sent as so many header lines. */
+  headers: Record<string, string | readonly string[]>;
   body?: Uint8Array<ArrayBuffer> | undefined;
+  /** Without a declared length. */
+  chunked?: boolean | undefined;
+  /** The body in so many pieces, one every so many ms. */
+  trickle?: { pieces: number; every: number } | undefined;
+  /** The client's side of the connection is closed after the request; needs the ability `sockets`. */
+  halfClose?: boolean | undefined;
 }
 
 export interface HttpAnswer {
@@ -17,13 +25,19 @@ export interface HttpAnswer {
 }
 
 /** What a client can do beyond Fetch. */
-export type Ability = 'host-header';
+export type Ability = 'host-header' | 'sockets' | 'repeated-headers';
 
 export interface Target {
   /** As reports name it. */
   readonly name: string;
   readonly host: string;
   readonly can: ReadonlySet<Ability>;
+  /** What all waiting goes by. Default: this machine's. */
+  readonly clock?: Clock;
+  /** Further nodes of the same server, by name. */
+  readonly nodes?: ReadonlyMap<string, Target>;
+  /** What scenarios can have done to the target, by name. */
+  readonly hooks?: ReadonlyMap<string, () => Promise<void>>;
   /** Resolves with the head of the answer. Aborting cuts the connection. @throws Error where there is no answer */
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
 }
@@ -35,9 +49,10 @@ export function urlTarget(address: string, headers: Record<string, string> = {})
   return {
     name: url.href,
     host: url.host,
-    can: new Set(['host-header']),
+    can: new Set(['host-header', 'sockets', 'repeated-headers']),
     exchange: (request, signal) =>
       new Promise((resolve, reject) => {
+        const { body, chunked, trickle, halfClose } = request;
         // A connection of its own for each: what is cut must not be another's.
         const outgoing = send(url, {
           method: request.method,
@@ -46,7 +61,7 @@ export function urlTarget(address: string, headers: Record<string, string> = {})
           headers: {
             ...headers,
             ...request.headers,
-            ...(request.body && { 'content-length': String(request.body.length) }),
+            ...(body && !chunked && { 'content-length': String(body.length) }),
           },
         });
         outgoing.once('error', reject);
@@ -54,30 +69,57 @@ export function urlTarget(address: string, headers: Record<string, string> = {})
           const told: Record<string, string> = {};
           for (const [name, value] of Object.entries(incoming.headers))
             if (value !== undefined) told[name] = Array.isArray(value) ? value.join(', ') : value;
+          // A body that breaks after its last reader is gone has nobody to tell.
+          incoming.on('error', () => {});
           resolve({ status: incoming.statusCode ?? 0, headers: told, body: incoming });
         });
-        outgoing.end(request.body);
+        if (halfClose) outgoing.once('finish', () => outgoing.socket?.end());
+        if (trickle && body) void trickled(outgoing, body, trickle, signal);
+        else outgoing.end(body);
       }),
   };
+}
+
+async function trickled(
+  outgoing: { write(piece: Uint8Array): unknown; end(): unknown; destroyed: boolean },
+  body: Uint8Array,
+  { pieces, every }: { pieces: number; every: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const size = Math.ceil(body.length / pieces);
+  for (let from = 0; from < body.length; from += size) {
+    if (signal.aborted || outgoing.destroyed) return;
+    outgoing.write(body.subarray(from, from + size));
+    await new Promise((resolve) => setTimeout(resolve, every));
+  }
+  outgoing.end();
 }
 
 /** A Fetch handler, as the default export of a server is. */
 export function fetchTarget(
   fetch: (request: Request) => Response | Promise<Response>,
-  origin = 'http://127.0.0.1:3000',
-  path = '/mcp',
+  options: { origin?: string; path?: string } & Pick<Target, 'clock' | 'nodes' | 'hooks'> = {},
 ): Target {
+  const { origin = 'http://127.0.0.1:3000', path = '/mcp', clock = monotonic, nodes, hooks } = options;
   const url = new URL(path, origin);
   return {
     name: 'in process',
     host: url.host,
     can: new Set(),
-    async exchange({ method, headers, body }, signal) {
+    clock,
+    ...(nodes && { nodes }),
+    ...(hooks && { hooks }),
+    async exchange({ method, headers: given, body, chunked, trickle }, signal) {
+      const headers = new Headers();
+      for (const [name, value] of Object.entries(given))
+        for (const one of [value].flat()) headers.append(name, one as string);
+      if (body && !chunked) headers.set('content-length', String(body.length));
       const request = new Request(url, {
         method,
-        headers: { ...headers, ...(body && { 'content-length': String(body.length) }) },
+        headers,
         signal,
-        ...(body && { body }),
+        ...(body && { body: trickle || chunked ? piecewise(body, trickle, clock) : body }),
+        ...(body && (trickle || chunked) && { duplex: 'half' }),
       });
       const response = await fetch(request);
       return {
@@ -87,6 +129,23 @@ export function fetchTarget(
       };
     },
   };
+}
+
+function piecewise(
+  body: Uint8Array<ArrayBuffer>,
+  { pieces, every } = { pieces: 1, every: 0 },
+  clock: Clock,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const size = Math.ceil(body.length / pieces);
+  let from = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      if (from > 0) await new Promise<void>((resolve) => void clock.after(every, resolve));
+      controller.enqueue(body.slice(from, from + size));
+      from += size;
+      if (from >= body.length) controller.close();
+    },
+  });
 }
 
 async function* bodyOf({ body }: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -1,82 +1,8 @@
-/**
- * Servers that are wrong: each wraps a correct handler and breaks one rule on the wire. A scenario that none of them turns
- * red tests nothing.
- */
-
-export type Handler = (request: Request) => Promise<Response>;
-
-export interface Mutant {
-  /** What it does wrong. */
-  readonly name: string;
-  readonly wrap: (handler: Handler) => Handler;
-}
-
-/** Changes requests before they are served. */
-function request(name: string, change: (request: Request) => Request | Promise<Request>): Mutant {
-  return { name, wrap: (handler) => async (given) => handler(await change(given)) };
-}
-
-/** Changes answers. */
-function answer(name: string, change: (response: Response, request: Request) => Response | Promise<Response>): Mutant {
-  return { name, wrap: (handler) => async (given) => change(await handler(given.clone()), given) };
-}
-
-/** Changes the messages of JSON answers. */
-function message(name: string, change: (message: Json) => unknown): Mutant {
-  return answer(name, async (response) => {
-    if (!isJson(response)) return response;
-    const text = await response.text();
-    const changed = text === '' ? text : JSON.stringify(change(JSON.parse(text) as Json));
-    return new Response(changed, response);
-  });
-}
-
-/** Changes event streams, event by event; an event is what stands between two empty lines. */
-function events(name: string, change: (event: string, index: number) => string | string[]): Mutant {
-  return answer(name, (response) => {
-    if (!isEvents(response) || !response.body) return response;
-    const decoder = new TextDecoder();
-    const encoder = new TextEncoder();
-    let waiting = '';
-    let index = 0;
-    const changed = response.body.pipeThrough(
-      new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller) {
-          waiting += decoder.decode(chunk, { stream: true });
-          const parts = waiting.split('\n\n');
-          waiting = parts.pop() ?? '';
-          for (const part of parts)
-            for (const one of [change(part, index++)].flat()) controller.enqueue(encoder.encode(`${one}\n\n`));
-        },
-      }),
-    );
-    return new Response(changed, response);
-  });
-}
-
-type Json = Record<string, unknown> & { result?: Record<string, unknown>; error?: Record<string, unknown> };
-
-function isJson(response: Response): boolean {
-  return response.headers.get('content-type')?.startsWith('application/json') ?? false;
-}
-
-function isEvents(response: Response): boolean {
-  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
-}
-
-function without(given: Request, name: string): Request {
-  const headers = new Headers(given.headers);
-  headers.delete(name);
-  return new Request(given, { headers });
-}
-
-function status(response: Response, code: number): Response {
-  return new Response(response.body, { status: code, headers: response.headers });
-}
+import { answer, events, type Mutant, message, request, status, without } from './mutate.ts';
 
 let lastSession = '';
 
-export const MUTANTS: readonly Mutant[] = [
+export const FIRST: readonly Mutant[] = [
   message('answers with another id', (one) => ({ ...one, id: 'another' })),
   message('turns the id into text', (one) => ({ ...one, id: String(one.id) })),
   message('answers without jsonrpc', ({ jsonrpc: _jsonrpc, ...one }) => one),
@@ -198,36 +124,4 @@ export const MUTANTS: readonly Mutant[] = [
     event.replace(/"id":("[^"]*"|\d+),"result"/, '"id":"another","result"'),
   ),
   events('nothing is acknowledged', (event) => (event.includes('acknowledged') ? ': nothing' : event)),
-];
-
-/** Servers that are right in an unusual way: nothing may turn red. */
-export const VARIATIONS: readonly Mutant[] = [
-  message('members in another order', (one) => Object.fromEntries(Object.entries(one).reverse())),
-  message('unknown members', (one) => ({ ...one, 'x-unknown': { any: ['thing'] } })),
-  answer('indented JSON', async (response) => {
-    if (!isJson(response)) return response;
-    const text = await response.text();
-    return new Response(text === '' ? text : JSON.stringify(JSON.parse(text), null, 2), response);
-  }),
-  events('comments between events', (event) => [': still here', event, ': and here']),
-  events('CRLF line ends', (event) => event.replaceAll('\n', '\r\n')),
-  events('data in two lines', (event) => event.replace(/^data: (\{"jsonrpc":"2.0",)(.+)$/m, 'data: $1\ndata: $2')),
-  events('fields without a space', (event) => event.replaceAll(/^(data|id): /gm, '$1:')),
-  events('unknown fields', (event) => `x-unknown: 1\n${event}`),
-  answer('one byte at a time', (response) => {
-    if (!response.body) return response;
-    const bytewise = new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        for (const byte of chunk) controller.enqueue(Uint8Array.of(byte));
-      },
-    });
-    return new Response(response.body.pipeThrough(bytewise), response);
-  }),
-  answer('a parameter in the content type', (response) => {
-    const type = response.headers.get('content-type');
-    if (type === null) return response;
-    const changed = new Response(response.body, response);
-    changed.headers.set('content-type', `${type}; charset=utf-8`);
-    return changed;
-  }),
 ];

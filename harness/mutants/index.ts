@@ -1,0 +1,9 @@
+/**
+ * Servers that are wrong: each wraps a correct handler and breaks one rule on the wire. A scenario that none of them turns
+ * red tests nothing.
+ */
+
+import { FIRST } from './first.ts';
+import type { Mutant } from './mutate.ts';
+
+export const MUTANTS: readonly Mutant[] = [...FIRST];

@@ -1,0 +1,80 @@
+/** What mutants are made of: ways to change what a correct handler is asked and what it answers. */
+
+import type { Revision } from '../replay/scenario.ts';
+
+export type Handler = (request: Request) => Promise<Response>;
+
+export interface Mutant {
+  /** What it does wrong. */
+  readonly name: string;
+  readonly wrap: (handler: Handler) => Handler;
+  /** Where it shows; default: 2025-11-25 and 2026-07-28. */
+  readonly revisions?: readonly Revision[];
+}
+
+/** Changes requests before they are served. */
+export function request(name: string, change: (request: Request) => Request | Promise<Request>): Mutant {
+  return { name, wrap: (handler) => async (given) => handler(await change(given)) };
+}
+
+/** Changes answers. */
+export function answer(
+  name: string,
+  change: (response: Response, request: Request) => Response | Promise<Response>,
+): Mutant {
+  return { name, wrap: (handler) => async (given) => change(await handler(given.clone()), given) };
+}
+
+/** Changes the messages of JSON answers. */
+export function message(name: string, change: (message: Json) => unknown): Mutant {
+  return answer(name, async (response) => {
+    if (!isJson(response)) return response;
+    const text = await response.text();
+    if (text === '') return new Response(null, response);
+    const body = JSON.parse(text) as Json | Json[];
+    return new Response(JSON.stringify(Array.isArray(body) ? body.map(change) : change(body)), response);
+  });
+}
+
+/** Changes event streams, event by event; an event is what stands between two empty lines. */
+export function events(name: string, change: (event: string, index: number) => string | string[]): Mutant {
+  return answer(name, (response) => {
+    if (!isEvents(response) || !response.body) return response;
+    const decoder = new TextDecoder();
+    const encoder = new TextEncoder();
+    let waiting = '';
+    let index = 0;
+    const changed = response.body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          waiting += decoder.decode(chunk, { stream: true });
+          const parts = waiting.split('\n\n');
+          waiting = parts.pop() ?? '';
+          for (const part of parts)
+            for (const one of [change(part, index++)].flat()) controller.enqueue(encoder.encode(`${one}\n\n`));
+        },
+      }),
+    );
+    return new Response(changed, response);
+  });
+}
+
+export type Json = Record<string, unknown> & { result?: Record<string, unknown>; error?: Record<string, unknown> };
+
+export function isJson(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('application/json') ?? false;
+}
+
+export function isEvents(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+}
+
+export function without(given: Request, name: string): Request {
+  const headers = new Headers(given.headers);
+  headers.delete(name);
+  return new Request(given, { headers });
+}
+
+export function status(response: Response, code: number): Response {
+  return new Response(response.body, { status: code, headers: response.headers });
+}

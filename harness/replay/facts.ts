@@ -1,0 +1,145 @@
+/** What a target is found to be, asked once before any scenario is run, and what a scenario asks of it. */
+
+import { Exchanges } from './exchanges.ts';
+import { isRecord, valueAt } from './match.ts';
+import type { Verdict } from './outcome.ts';
+import { CLIENT, capabilitiesOf, isStateless } from './protocol.ts';
+import { inRange, REVISIONS, type Request, type Revision, type Scenario } from './scenario.ts';
+import type { Target } from './target.ts';
+
+export interface Facts {
+  revision: Revision;
+  /** It gives sessions. */
+  session: boolean;
+  /** Its streams have event ids. */
+  resumption: boolean;
+  capabilities: Record<string, unknown>;
+  /** The entries of its lists, as they came. */
+  tools: readonly Record<string, unknown>[];
+  prompts: readonly Record<string, unknown>[];
+  resources: readonly Record<string, unknown>[];
+  templates: readonly Record<string, unknown>[];
+}
+
+/** What a scenario's fixture is on a target. */
+export type Fixture =
+  | { readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
+  | { readonly prompt: string; readonly args: Readonly<Record<string, unknown>> }
+  | { readonly resource: string }
+  | { readonly template: string; readonly uri: string };
+
+/** Fixtures of scenarios by the names that the target has for them. */
+export type Bind = Readonly<Record<string, Fixture>>;
+
+const LIMIT_MS = 10_000;
+/** How long an event stream may take to tell its first event id. */
+const FIRST_EVENT_MS = 1000;
+const MOST_PAGES = 20;
+
+/** Asks what the target offers at a revision. @returns undefined when it does not speak it @throws Error when it does not answer */
+export async function factsOf(target: Target, revision: Revision): Promise<Facts | undefined> {
+  const known = { sessionIds: new Set<string>(), server: undefined, outputSchemas: new Map() };
+  const exchanges = new Exchanges(target, revision, new Map(), known, LIMIT_MS);
+  try {
+    return await asked(exchanges, revision);
+  } finally {
+    await exchanges.close();
+  }
+}
+
+async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | undefined> {
+  const params = { protocolVersion: revision, capabilities: capabilitiesOf(revision), clientInfo: CLIENT };
+  const discovery: Request = isStateless(revision)
+    ? { rpc: { method: 'server/discover' } }
+    : { rpc: { method: 'initialize', params } };
+  const { rpc, arrivals } = await exchanges.exchange('post', discovery);
+  const result = valueAt(rpc, 'result');
+  if (!isRecord(result)) return undefined;
+  const { supportedVersions, protocolVersion } = result;
+  const spoken = isStateless(revision)
+    ? Array.isArray(supportedVersions) && supportedVersions.includes(revision)
+    : // One that does not exist is no other revision but a fault, for the scenarios to find.
+      protocolVersion === revision || !REVISIONS.some((known) => known === protocolVersion);
+  if (!spoken) return undefined;
+  const session = arrivals.answer.headers['mcp-session-id'];
+  if (!isStateless(revision)) {
+    exchanges.begin('', session, params.capabilities);
+    await exchanges.exchange('post', { rpc: { notify: 'notifications/initialized' } });
+  }
+  const capabilities = isRecord(result.capabilities) ? result.capabilities : {};
+  const list = async (capability: string, method: string, member: string) => {
+    const entries: Record<string, unknown>[] = [];
+    let cursor: unknown;
+    for (let page = 0; capabilities[capability] !== undefined && page < MOST_PAGES; page++) {
+      const more = cursor === undefined ? {} : { params: { cursor } };
+      const listed = await exchanges.exchange('post', { rpc: { method, ...more } });
+      const found = valueAt(listed.rpc, `result.${member}`);
+      if (Array.isArray(found)) entries.push(...found.filter(isRecord));
+      const next = valueAt(listed.rpc, 'result.nextCursor');
+      if (typeof next !== 'string' || next === cursor) break;
+      cursor = next;
+    }
+    return entries;
+  };
+  const tools = await list('tools', 'tools/list', 'tools');
+  const prompts = await list('prompts', 'prompts/list', 'prompts');
+  const resources = await list('resources', 'resources/list', 'resources');
+  const templates = await list('resources', 'resources/templates/list', 'resourceTemplates');
+  let resumption = false;
+  if (session !== undefined) {
+    const opened = await exchanges.open('get', {});
+    if (opened.isStream) {
+      await opened.next(FIRST_EVENT_MS);
+      resumption = opened.lastEventId !== undefined;
+    }
+    opened.cut();
+  }
+  return { revision, session: session !== undefined, resumption, capabilities, tools, prompts, resources, templates };
+}
+
+/** Whether the target has what a name is bound to. */
+export function has(facts: Facts, fixture: Fixture | undefined): boolean {
+  const named = (list: readonly Record<string, unknown>[], member: string, name: string) =>
+    list.some((entry) => entry[member] === name);
+  if (!fixture) return false;
+  if ('tool' in fixture) return named(facts.tools, 'name', fixture.tool);
+  if ('prompt' in fixture) return named(facts.prompts, 'name', fixture.prompt);
+  if ('resource' in fixture) return named(facts.resources, 'uri', fixture.resource);
+  return named(facts.templates, 'uriTemplate', fixture.template);
+}
+
+/** Why a scenario cannot be run on a target, if it cannot. */
+export function prevented(
+  { requires = {}, revisions }: Scenario,
+  target: Target,
+  facts: Facts,
+  bind: Bind,
+): [Verdict, string] | undefined {
+  const {
+    session,
+    resumption,
+    capabilities = [],
+    fixtures = [],
+    hooks = [],
+    nodes = [],
+    target: abilities = [],
+  } = requires;
+  if (!inRange(facts.revision, revisions)) return ['skip', `is for revisions ${revisions}`];
+  if (session && !facts.session) return ['skip', 'the server gives no session ids'];
+  if (resumption && !facts.resumption) return ['skip', 'the server gives no event ids'];
+  const lacking = capabilities.find((name) => !declares(facts.capabilities, name));
+  if (lacking !== undefined) return ['skip', `the server does not declare "${lacking}"`];
+  const unbound = fixtures.find((name) => !has(facts, bind[name]));
+  if (unbound !== undefined) return ['untestable', `the server has nothing that is bound to "${unbound}"`];
+  const unhooked = hooks.find((name) => !target.hooks?.has(name));
+  if (unhooked !== undefined) return ['untestable', `nothing is bound to the hook "${unhooked}"`];
+  const alone = nodes.find((name) => !target.nodes?.has(name));
+  if (alone !== undefined) return ['untestable', `the target has no node "${alone}"`];
+  const unable = abilities.find((one) => !target.can.has(one));
+  return unable === undefined ? undefined : ['untestable', `this kind of target cannot do "${unable}"`];
+}
+
+function declares(capabilities: Record<string, unknown>, name: string): boolean {
+  const value = valueAt(capabilities, name);
+  return isRecord(value) || value === true;
+}

@@ -1,0 +1,481 @@
+/**
+ * The rules of every exchange, whatever a scenario is about: they are watched on all that goes over the wire, and each that
+ * had something to look at is a check of its own.
+ */
+
+import type { Arrival, Arrivals } from './arrivals.ts';
+import { parsed } from './arrivals.ts';
+import type { Clock } from './clock.ts';
+import { isRecord, show, valueAt } from './match.ts';
+import { isStateless, type Session } from './protocol.ts';
+import type { Level, Revision } from './scenario.ts';
+import { type Fault, faultsOf, type Spoken } from './shapes.ts';
+import type { HttpAnswer, HttpRequest } from './target.ts';
+
+/** All checks that are watched here. `requirement` holds rows of both eras: those of the revision that is tested count. */
+export const WIRE_CHECKS = [
+  rule('wire.utf8', 'MUST', 'everything that is sent is UTF-8', 'B-01'),
+  rule('wire.content-type', 'MUST', 'a request is answered with JSON or an event stream', 'H-2025-05', 'H-2026-04'),
+  rule('wire.json', 'MUST', 'what is called application/json is JSON', 'B-01'),
+  rule('wire.accepted', 'MUST', 'a notification or response that is accepted answers 202', 'H-2025-03', 'H-2026-03'),
+  rule('wire.accepted-empty', 'MUST', 'a 202 has no body', 'H-2025-03', 'H-2026-03'),
+  rule('wire.result-status', 'MUST', 'a result comes with status 200', 'H-2025-05', 'H-2026-04'),
+  rule('wire.response-id', 'MUST', 'a response has the id of its request, of the same type', 'B-03'),
+  rule('wire.one-response', 'MUST', 'a request has one response', 'B-03'),
+  rule('wire.after-response', 'SHOULD', 'nothing comes on a stream after the response', 'H-2025-08', 'H-2026-05'),
+  rule('wire.stream-ends', 'SHOULD', 'the stream ends after the response', 'H-2025-08', 'H-2026-05'),
+  rule('wire.response-comes', 'SHOULD', 'a stream without event ids ends with the response', 'H-2025-08', 'H-2026-05'),
+  rule('wire.no-response-on-get', 'MUST', 'no response comes on a stream that GET opened anew', 'G-2025-03'),
+  rule('wire.event-type', 'MUST', 'messages are events of the type "message"', 'HTTP-03'),
+  rule('wire.event-data', 'MUST', 'the data of each event is one JSON-RPC message', 'B-01'),
+  rule('wire.event-ids', 'MUST', 'event ids are unique over all streams of a session', 'SSE-2025-05'),
+  rule('wire.no-event-ids', 'MAY', 'streams of 2026-07-28 have no event ids', 'H-2026-08'),
+  rule('wire.cacheable', 'MAY', 'an event stream says that nobody may keep it', 'HTTP-02'),
+  rule('wire.not-public', 'SHOULD', 'no event stream says that caches may keep it', 'HTTP-02'),
+  rule('wire.buffering', 'SHOULD', 'an event stream asks proxies not to hold it back', 'H-2026-07'),
+  rule('wire.progress-token', 'MUST', 'progress comes for a token of a request in progress', 'U-2025-05', 'U-2026-01'),
+  rule('wire.progress-rises', 'MUST', 'progress rises', 'U-2025-05', 'U-2026-01'),
+  rule('wire.progress-stops', 'MUST', 'no progress after the response', 'U-2025-05', 'U-2026-01'),
+  rule('wire.request-ids', 'MUST', 'the server never uses a request id twice in a session', 'L-2025-08'),
+  rule('wire.session-id', 'MUST', 'a session id is of visible ASCII characters', 'S-2025-02'),
+  rule('wire.session-new', 'MUST', 'each session has an id of its own', 'S-2025-02'),
+  rule('wire.no-session', 'SHOULD', 'no session id in 2026-07-28', 'ERA-10'),
+  rule(
+    'wire.error-status',
+    'MUST',
+    'errors come with the status that goes with them',
+    'H-2026-10',
+    'H-2026-11',
+    'M-2026-08',
+  ),
+  rule('wire.error-told', 'SHOULD', 'a refusal says why, as a JSON-RPC error', 'ERA-05'),
+  rule('wire.not-gone', 'SHOULD', '404 says that the session is gone, not that a method is unknown', 'H-2025-06'),
+  rule('wire.listen-first', 'MUST', 'the first message of a listen stream acknowledges it', 'SUB-2026-02'),
+  rule('wire.listen-tag', 'MUST', 'notifications of a listen stream bear its id', 'SUB-2026-03'),
+  rule('wire.listen-asked', 'MUST', 'a listen stream brings only what was asked for', 'SUB-2026-04'),
+  rule('wire.stream-own', 'MUST', 'a stream brings only what is about its request', 'H-2026-05'),
+  rule('wire.log-asked', 'MUST', 'log messages come only to a request that asked, at its level', 'U-2026-02'),
+  rule('wire.allow', 'SHOULD', '405 names the methods that are allowed', 'HTTP-01'),
+] as const satisfies readonly WireCheck[];
+
+export interface WireCheck {
+  readonly check: string;
+  readonly level: Level;
+  readonly requirement: readonly string[];
+  readonly title: string;
+}
+
+type Name = (typeof WIRE_CHECKS)[number]['check'];
+
+function rule<const N extends string>(check: N, level: Level, title: string, ...requirement: string[]) {
+  return { check, level, requirement, title };
+}
+
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+const META = 'io.modelcontextprotocol/';
+/** How long after the response a stream may still be open. */
+const ENDS_WITHIN_MS = 2000;
+
+/** Which member of a listen request asks for which notification. */
+const ASKED: Record<string, string> = {
+  'notifications/tools/list_changed': 'toolsListChanged',
+  'notifications/prompts/list_changed': 'promptsListChanged',
+  'notifications/resources/list_changed': 'resourcesListChanged',
+};
+
+/** A request of the client that a server can read: what its response is judged by. */
+export interface Asked {
+  readonly id: string | number;
+  readonly method: string;
+  readonly params: unknown;
+  /** When its response came. */
+  answered?: number;
+}
+
+/** One exchange as the rules see it. */
+export interface Exchange {
+  readonly number: number;
+  readonly verb: string;
+  readonly session: Session | undefined;
+  readonly request: HttpRequest;
+  readonly asked: Asked[];
+  /** It holds messages, and no request among them. */
+  readonly onlyTells: boolean;
+  /** Where a stream is read on from. */
+  readonly lastEventId: string | undefined;
+  arrivals?: Arrivals;
+  /** What of its stream is judged already. */
+  messages: number;
+}
+
+/** Reads out of a request what its answer will be judged by. */
+export function exchangeOf(number: number, verb: string, session: Session | undefined, request: HttpRequest): Exchange {
+  const body = verb === 'post' && request.body ? parsed(textOf(request.body)) : undefined;
+  // A list of messages is only one where the revision knows batches.
+  const isBatch = Array.isArray(body) && session?.negotiated === '2025-03-26';
+  const messages = (isBatch ? body : [body]).filter(isRecord);
+  const asked = messages.flatMap((one) =>
+    one.jsonrpc === '2.0' &&
+    typeof one.method === 'string' &&
+    (typeof one.id === 'string' || Number.isInteger(one.id)) &&
+    (one.params === undefined || isRecord(one.params))
+      ? [{ id: one.id as string | number, method: one.method, params: one.params }]
+      : [],
+  );
+  const onlyTells =
+    messages.length > 0 &&
+    messages.every(
+      (one) =>
+        one.jsonrpc === '2.0' &&
+        (typeof one.method === 'string' ? one.id === undefined : one.result !== undefined || one.error !== undefined),
+    );
+  const lastEventId = verb === 'get' ? headerOf(request, 'last-event-id') : undefined;
+  return { number, verb, session, request, asked, onlyTells, lastEventId, messages: 0 };
+}
+
+/** What is known beyond a run: a session id must be new in all of them. */
+export interface Known {
+  readonly sessionIds: Set<string>;
+  readonly server: Record<string, unknown> | undefined;
+  readonly outputSchemas: ReadonlyMap<string, unknown>;
+}
+
+export class Wire {
+  readonly #revision: Revision;
+  readonly #clock: Clock;
+  readonly #known: Known;
+  readonly #faults = new Map<string, { fault: Omit<Fault, 'why'>; why: string[] }>();
+  readonly #looked = new Set<Name>();
+  readonly #exchanges: Exchange[] = [];
+  /** Of a session, by the event's id: what it brought and where. */
+  readonly #events = new Map<string, { data: string; exchange: number }>();
+  readonly #requestIds = new Map<string, { message: string; exchange: number }>();
+  readonly #progress = new Map<string, { owner: Exchange; asked: Asked; last: number | undefined }>();
+  readonly #cancelled = new Set<unknown>();
+  #sessionEnded = false;
+
+  constructor(revision: Revision, clock: Clock, known: Known) {
+    this.#revision = revision;
+    this.#clock = clock;
+    this.#known = known;
+  }
+
+  sent(exchange: Exchange): void {
+    this.#exchanges.push(exchange);
+    for (const asked of exchange.asked) {
+      const token = valueAt(asked.params, '_meta.progressToken');
+      if (typeof token === 'string' || typeof token === 'number')
+        this.#progress.set(JSON.stringify(token), { owner: exchange, asked, last: undefined });
+    }
+    const body = exchange.request.body ? parsed(textOf(exchange.request.body)) : undefined;
+    if (valueAt(body, 'method') === 'notifications/cancelled') this.#cancelled.add(valueAt(body, 'params.requestId'));
+    if (exchange.verb === 'delete') this.#sessionEnded = true;
+  }
+
+  answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
+    exchange.arrivals = arrivals;
+    const type = headers['content-type'] ?? '';
+    const id = headers['mcp-session-id'];
+    if (isStateless(this.#revision)) {
+      if (exchange.asked.length > 0)
+        this.#look('wire.no-session', id === undefined, () => `the answer names the session ${show(id)}`);
+    } else if (id !== undefined) {
+      this.#look('wire.session-id', /^[\x21-\x7e]+$/.test(id), () => `the session id is ${show(id)}`);
+      if (exchange.asked.some(({ method }) => method === 'initialize') && exchange.session === undefined) {
+        this.#look('wire.session-new', !this.#known.sessionIds.has(id), () => `the session id ${show(id)} came before`);
+        this.#known.sessionIds.add(id);
+      }
+    }
+    if (status === 405) this.#look('wire.allow', !!headers.allow, () => 'status 405 came without the header Allow');
+    if (arrivals.isStream && status === 200) {
+      const cache = headers['cache-control'] ?? '';
+      this.#look('wire.cacheable', /no-(?:store|cache)/i.test(cache), () => `cache-control is ${show(cache)}`);
+      this.#look(
+        'wire.not-public',
+        !/public|(?:max-age|s-maxage)=[1-9]/i.test(cache),
+        () => `cache-control is ${show(cache)}`,
+      );
+      if (isStateless(this.#revision))
+        this.#look('wire.buffering', headers['x-accel-buffering'] === 'no', () => 'X-Accel-Buffering is not "no"');
+    }
+    if (exchange.verb !== 'post') return;
+    if (exchange.onlyTells) {
+      this.#look(
+        'wire.accepted',
+        status === 202 || status >= 400,
+        () => `a message without a response answered ${status}`,
+      );
+    } else if (exchange.asked.length > 0 && status >= 200 && status < 300) {
+      const fits = /^(?:application\/json|text\/event-stream)\s*(?:;|$)/i.test(type);
+      this.#look('wire.content-type', fits, () => `a request was answered with the content type ${show(type)}`);
+    }
+  }
+
+  arrived(exchange: Exchange, arrival: Arrival): void {
+    if (arrival.kind !== 'event') return;
+    const { id, event, data, message } = arrival;
+    if (id !== undefined && id !== '') this.#eventId(exchange, id, data);
+    if (data === '') return;
+    this.#look('wire.event-type', event === undefined || event === 'message', () => `the event is a ${show(event)}`);
+    const fits = Array.isArray(message) ? message.every(isRecord) : isRecord(message);
+    if (!this.#look('wire.event-data', fits, () => `the data of an event is ${show(data)}`)) return;
+    for (const one of [message].flat()) this.#message(exchange, one, arrival.at);
+  }
+
+  /** The body is over, or was cut. */
+  over(exchange: Exchange, arrivals: Arrivals): void {
+    const { answer, text } = arrivals;
+    this.#look('wire.utf8', !arrivals.garbled, () => 'the answer holds bytes that are no UTF-8');
+    if (exchange.verb !== 'post' || arrivals.wasCut) return;
+    if (arrivals.isStream) {
+      this.#streamOver(exchange, arrivals);
+      return;
+    }
+    if (answer.status === 202)
+      this.#look('wire.accepted-empty', text === '', () => `202 came with the body ${show(text)}`);
+    const isJson = /^application\/json\b/i.test(answer.headers['content-type'] ?? '');
+    const body = parsed(text);
+    if (isJson && text !== '') this.#look('wire.json', body !== undefined, () => `the body is ${show(text)}`);
+    if (exchange.asked.length > 0 && answer.status === 200)
+      this.#look('wire.one-response', body !== undefined, () => `no response came: the body is ${show(text)}`);
+    if (body !== undefined) for (const one of [body].flat()) this.#message(exchange, one, this.#clock.now());
+    const [asked] = exchange.asked;
+    if (!asked || exchange.asked.length > 1) return;
+    const isError = isRecord(body) && isRecord(body.error);
+    if (isStateless(this.#revision)) {
+      if (answer.status >= 400 && answer.status < 500 && ![401, 403, 429].includes(answer.status))
+        this.#look('wire.error-told', isError, () => `status ${answer.status} came with ${show(text)}`);
+    } else if (isError && valueAt(body, 'error.code') === -32601)
+      this.#look('wire.not-gone', answer.status !== 404, () => `the unknown method ${asked.method} answered 404`);
+    if (isRecord(body) && isRecord(body.result))
+      this.#look('wire.result-status', answer.status === 200, () => `a result came with status ${answer.status}`);
+    if (isError) this.#errorStatus(valueAt(body, 'error.code'), answer.status);
+  }
+
+  /** Waits for streams that have brought their response to end, and for nothing else. @returns every check */
+  async close(): Promise<Fault[]> {
+    for (const { arrivals, asked, messages } of this.#exchanges) {
+      if (!arrivals?.isStream || asked.length === 0 || arrivals.wasCut || messages === 0) continue;
+      if (asked.some((one) => one.answered === undefined)) continue;
+      const last = Math.max(...asked.map((one) => one.answered ?? 0));
+      while (!arrivals.ended) {
+        const left = last + ENDS_WITHIN_MS - this.#clock.now();
+        if (left <= 0 || !(await arrivals.next(left))) break;
+      }
+      this.#look('wire.stream-ends', arrivals.ended, () => `it was open ${ENDS_WITHIN_MS} ms after the response`);
+    }
+    return [...this.#faults.values()].flatMap(({ fault, why }) => why.map((one) => ({ ...fault, why: one })));
+  }
+
+  /** Checks that had something to look at and found nothing wrong. */
+  get passed(): WireCheck[] {
+    return WIRE_CHECKS.filter(({ check }) => this.#looked.has(check) && !this.#faults.has(check));
+  }
+
+  #look(check: Name, fits: boolean, why: () => string): boolean {
+    this.#looked.add(check);
+    if (fits) return true;
+    const { level, requirement } = WIRE_CHECKS.find((one) => one.check === check) as WireCheck;
+    this.#fault({ check, level, requirement: [...requirement], why: why() });
+    return false;
+  }
+
+  #fault({ why, ...fault }: Fault): void {
+    const known = this.#faults.get(fault.check);
+    if (!known) this.#faults.set(fault.check, { fault, why: [why] });
+    else if (known.why.length < 5 && !known.why.includes(why)) known.why.push(why);
+  }
+
+  #eventId(exchange: Exchange, id: string, data: string): void {
+    if (isStateless(this.#revision)) {
+      this.#look('wire.no-event-ids', false, () => `an event has the id ${show(id)}`);
+      return;
+    }
+    const key = `${exchange.session?.id ?? ''}\n${id}`;
+    const known = this.#events.get(key);
+    if (!known) this.#events.set(key, { data, exchange: exchange.number });
+    // What is replayed comes again, on another exchange, as it was.
+    const replayed = known !== undefined && exchange.lastEventId !== undefined && known.exchange !== exchange.number;
+    this.#look('wire.event-ids', !known || (replayed && known.data === data), () => `the id ${show(id)} came twice`);
+  }
+
+  #message(exchange: Exchange, message: unknown, at: number): void {
+    const [only] = exchange.asked;
+    const id = valueAt(message, 'id');
+    const isResponse = isRecord(message) && !('method' in message);
+    let answered: Asked | undefined;
+    if (isResponse) answered = this.#response(exchange, message, id, at);
+    else if (isRecord(message)) {
+      exchange.messages++;
+      this.#notice(exchange, message, at);
+    }
+    const request =
+      answered ?? (isResponse && exchange.asked.length === 1 && !this.#unread(exchange, message) ? only : undefined);
+    const spoken: Spoken = {
+      revision: this.#revision,
+      ...(request && { request }),
+      client: this.#clientOf(exchange),
+      ...(this.#known.server && { server: this.#known.server }),
+      outputSchemas: this.#known.outputSchemas,
+    };
+    for (const fault of faultsOf(message, spoken)) this.#fault(fault);
+  }
+
+  #clientOf({ session, asked }: Exchange): Record<string, unknown> {
+    if (!isStateless(this.#revision)) return session?.capabilities ?? {};
+    const meta = valueAt(asked[0]?.params, '_meta');
+    const declared = isRecord(meta) ? meta[`${META}clientCapabilities`] : undefined;
+    return isRecord(declared) ? declared : {};
+  }
+
+  /** @returns the request it answers */
+  #response(exchange: Exchange, message: Record<string, unknown>, id: unknown, at: number): Asked | undefined {
+    if (exchange.verb === 'get') {
+      if (exchange.lastEventId === undefined)
+        this.#look('wire.no-response-on-get', false, () => `the response ${show(message)} came on it`);
+      const asked = this.#exchanges.flatMap((one) => one.asked).find((one) => one.id === id);
+      if (asked) asked.answered = at;
+      return asked;
+    }
+    if (exchange.asked.length === 0 || this.#unread(exchange, message)) return undefined;
+    const asked = exchange.asked.find((one) => one.id === id);
+    const ids = exchange.asked.map((one) => show(one.id)).join(', ');
+    this.#look(
+      'wire.response-id',
+      asked !== undefined,
+      () => `the request has the id ${ids}, the response ${show(id)}`,
+    );
+    if (!asked) return undefined;
+    this.#look('wire.one-response', asked.answered === undefined, () => `a second one came: ${show(message)}`);
+    asked.answered ??= at;
+    exchange.messages++;
+    return asked;
+  }
+
+  /** A refusal that needs no look into the body, and so need not know the id of the request. */
+  #unread({ arrivals }: Exchange, message: unknown): boolean {
+    const status = arrivals?.answer.status ?? 200;
+    if (status < 400 || (valueAt(message, 'id') ?? null) !== null) return false;
+    if ([-32700, -32600].includes(Number(valueAt(message, 'error.code')))) return true;
+    // 2026-07-28 fixes which errors 400 and 404 carry, and these are about what the body says.
+    return !isStateless(this.#revision) || ![400, 404].includes(status);
+  }
+
+  /** A notification or request of the server. */
+  #notice(exchange: Exchange, message: Record<string, unknown>, at: number): void {
+    const method = String(message.method);
+    const [asked] = exchange.asked;
+    if (exchange.verb === 'post' && exchange.asked.length > 0) {
+      const done = exchange.asked.every((one) => one.answered !== undefined);
+      this.#look('wire.after-response', !done, () => `after the response came ${show(message)}`);
+    }
+    if (message.id !== undefined) {
+      const key = `${exchange.session?.id ?? ''}\n${JSON.stringify(message.id)}`;
+      const known = this.#requestIds.get(key);
+      const text = JSON.stringify(message);
+      if (!known) this.#requestIds.set(key, { message: text, exchange: exchange.number });
+      const replayed = known?.message === text && exchange.lastEventId !== undefined;
+      this.#look('wire.request-ids', !known || replayed, () => `the request id ${show(message.id)} came twice`);
+    }
+    if (method === 'notifications/progress') this.#progressed(exchange, message, at);
+    if (!isStateless(this.#revision) || !asked) return;
+    if (asked.method === 'subscriptions/listen') this.#heard(exchange, asked, method, message);
+    else
+      this.#look(
+        'wire.stream-own',
+        method === 'notifications/progress' || method === 'notifications/message',
+        () => `the stream of ${asked.method} brought ${method}`,
+      );
+    if (method !== 'notifications/message' || asked.method === 'subscriptions/listen') return;
+    const wanted = valueAt(asked.params, '_meta');
+    const level = isRecord(wanted) ? wanted[`${META}logLevel`] : undefined;
+    const told = LEVELS.indexOf(String(valueAt(message, 'params.level')));
+    const fits = level !== undefined && (told < 0 || told >= LEVELS.indexOf(String(level)));
+    this.#look('wire.log-asked', fits, () =>
+      level === undefined ? `nobody asked for ${show(message)}` : `asked from ${show(level)} on, got ${show(message)}`,
+    );
+  }
+
+  #progressed(exchange: Exchange, message: Record<string, unknown>, _at: number): void {
+    const token = valueAt(message, 'params.progressToken');
+    const known = this.#progress.get(JSON.stringify(token));
+    const own = known && (known.owner === exchange || !isStateless(this.#revision));
+    if (!this.#look('wire.progress-token', !!own, () => `no request in progress here has the token ${show(token)}`))
+      return;
+    if (!known) return;
+    this.#look(
+      'wire.progress-stops',
+      known.asked.answered === undefined || exchange.lastEventId !== undefined,
+      () => `after the response came ${show(message)}`,
+    );
+    const progress = valueAt(message, 'params.progress');
+    if (typeof progress !== 'number') return;
+    // What a resumed stream replays was seen before: scenarios of resumption look at that.
+    if (exchange.lastEventId === undefined)
+      this.#look(
+        'wire.progress-rises',
+        known.last === undefined || progress > known.last,
+        () => `after ${known.last} came ${progress}`,
+      );
+    known.last = Math.max(progress, known.last ?? progress);
+  }
+
+  /** A notification on a listen stream. */
+  #heard(exchange: Exchange, asked: Asked, method: string, message: Record<string, unknown>): void {
+    const acknowledges = method === 'notifications/subscriptions/acknowledged';
+    if (exchange.messages === 1)
+      this.#look('wire.listen-first', acknowledges, () => `the first message is ${show(message)}`);
+    const meta = valueAt(message, 'params._meta');
+    const tag = isRecord(meta) ? meta[`${META}subscriptionId`] : undefined;
+    this.#look('wire.listen-tag', tag === asked.id, () => `${method} has the subscription id ${show(tag)}`);
+    const filter = valueAt(asked.params, 'notifications');
+    const wanted = isRecord(filter) ? filter : {};
+    let fits = acknowledges;
+    if (method in ASKED) fits = wanted[ASKED[method] as string] === true;
+    else if (method === 'notifications/resources/updated') {
+      const uri = String(valueAt(message, 'params.uri'));
+      const uris = Array.isArray(wanted.resourceSubscriptions) ? wanted.resourceSubscriptions.map(String) : [];
+      // It may name a part of what is watched.
+      fits = uris.some((one) => uri.startsWith(one));
+    } else if (method === 'notifications/tasks') fits = Array.isArray(wanted.taskIds);
+    this.#look('wire.listen-asked', fits, () => `nobody asked for ${show(message)}`);
+  }
+
+  #streamOver(exchange: Exchange, arrivals: Arrivals): void {
+    const missing = exchange.asked.filter((one) => one.answered === undefined && !this.#cancelled.has(one.id));
+    const listens = exchange.asked.some(({ method }) => method === 'subscriptions/listen');
+    if (exchange.asked.length === 0 || listens || this.#sessionEnded) return;
+    const resumable = !isStateless(this.#revision) && arrivals.lastEventId !== undefined;
+    this.#look(
+      'wire.response-comes',
+      missing.length === 0 || resumable,
+      () => `the stream ended without a response to ${missing.map((one) => show(one.id)).join(', ')}`,
+    );
+    for (const { kind, ...rest } of arrivals.all) {
+      const code = kind === 'event' ? valueAt((rest as { message: unknown }).message, 'error.code') : undefined;
+      // Once something else went out the status is fixed.
+      if (code !== undefined && exchange.messages === 1) this.#errorStatus(code, arrivals.answer.status);
+    }
+  }
+
+  #errorStatus(code: unknown, status: number): void {
+    if (!isStateless(this.#revision)) return;
+    const expected = code === -32601 ? 404 : code === -32020 || code === -32021 || code === -32022 ? 400 : undefined;
+    if (expected !== undefined)
+      this.#look('wire.error-status', status === expected, () => `error ${code} came with ${status}, not ${expected}`);
+  }
+}
+
+/** @returns an empty text where the bytes are no UTF-8: no server can read them */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return '';
+  }
+}
+
+function headerOf({ headers }: HttpRequest, name: string): string | undefined {
+  const found = Object.entries(headers).find(([one]) => one.toLowerCase() === name)?.[1];
+  return found === undefined ? undefined : [found].flat().join(', ');
+}
