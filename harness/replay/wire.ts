@@ -14,47 +14,71 @@ import type { HttpAnswer, HttpRequest } from './target.ts';
 
 /** All checks that are watched here. `requirement` holds rows of both eras: those of the revision that is tested count. */
 export const WIRE_CHECKS = [
-  rule('wire.utf8', 'MUST', 'everything that is sent is UTF-8', 'B-01'),
+  rule('wire.utf8', 'MUST', 'everything that is sent is UTF-8', 'B-01.2'),
   rule('wire.content-type', 'MUST', 'a request is answered with JSON or an event stream', 'H-2025-05', 'H-2026-04'),
-  rule('wire.json', 'MUST', 'what is called application/json is JSON', 'B-01'),
-  rule('wire.accepted', 'MUST', 'a notification or response that is accepted answers 202', 'H-2025-03', 'H-2026-03'),
-  rule('wire.accepted-empty', 'MUST', 'a 202 has no body', 'H-2025-03', 'H-2026-03'),
+  rule('wire.json', 'MUST', 'what is called application/json is JSON', 'B-01.1', 'HTTP-23'),
+  rule(
+    'wire.accepted',
+    'MUST',
+    'a notification or response that is accepted answers 202',
+    'H-2025-03',
+    'H-2026-03.1',
+    'B-05.1',
+  ),
+  rule('wire.accepted-empty', 'MUST', 'a 202 has no body', 'H-2025-03', 'H-2026-03.1', 'B-05.1'),
   rule('wire.result-status', 'MUST', 'a result comes with status 200', 'H-2025-05', 'H-2026-04'),
-  rule('wire.response-id', 'MUST', 'a response has the id of its request, of the same type', 'B-03'),
-  rule('wire.one-response', 'MUST', 'a request has one response', 'B-03'),
-  rule('wire.after-response', 'SHOULD', 'nothing comes on a stream after the response', 'H-2025-08', 'H-2026-05'),
-  rule('wire.stream-ends', 'SHOULD', 'the stream ends after the response', 'H-2025-08', 'H-2026-05'),
-  rule('wire.response-comes', 'SHOULD', 'a stream without event ids ends with the response', 'H-2025-08', 'H-2026-05'),
+  rule('wire.response-id', 'MUST', 'a response has the id of its request, of the same type', 'B-03.1'),
+  rule('wire.one-response', 'MUST', 'a request has one response', 'JSON-RPC-08'),
+  rule('wire.after-response', 'SHOULD', 'nothing comes on a stream after the response', 'H-2025-08.2'),
+  rule('wire.nothing-after', 'MUST', 'a stream brings nothing after the response', 'H-2026-05.1'),
+  rule('wire.response-last', 'MUST', 'a stream ends with the response', 'H-2026-05.1'),
+  rule('wire.stream-ends', 'SHOULD', 'the stream ends after the response', 'H-2025-08.2', 'H-2026-05.2'),
+  rule('wire.response-comes', 'SHOULD', 'a stream without event ids ends with the response', 'H-2025-08.1'),
   rule('wire.no-response-on-get', 'MUST', 'no response comes on a stream that GET opened anew', 'G-2025-03'),
   rule('wire.event-type', 'MUST', 'messages are events of the type "message"', 'HTTP-03'),
-  rule('wire.event-data', 'MUST', 'the data of each event is one JSON-RPC message', 'B-01'),
+  rule('wire.event-data', 'MUST', 'the data of each event is one JSON-RPC message', 'B-01.1'),
   rule('wire.event-ids', 'MUST', 'event ids are unique over all streams of a session', 'SSE-2025-05'),
   rule('wire.no-event-ids', 'MAY', 'streams of 2026-07-28 have no event ids', 'H-2026-08'),
   rule('wire.cacheable', 'MAY', 'an event stream says that nobody may keep it', 'HTTP-02'),
   rule('wire.not-public', 'SHOULD', 'no event stream says that caches may keep it', 'HTTP-02'),
-  rule('wire.buffering', 'SHOULD', 'an event stream asks proxies not to hold it back', 'H-2026-07'),
-  rule('wire.progress-token', 'MUST', 'progress comes for a token of a request in progress', 'U-2025-05', 'U-2026-01'),
-  rule('wire.progress-rises', 'MUST', 'progress rises', 'U-2025-05', 'U-2026-01'),
-  rule('wire.progress-stops', 'MUST', 'no progress after the response', 'U-2025-05', 'U-2026-01'),
+  rule('wire.buffering', 'SHOULD', 'an event stream asks proxies not to hold it back', 'H-2026-07.1'),
+  rule(
+    'wire.progress-token',
+    'MUST',
+    'progress comes for a token of a request in progress',
+    'U-2025-05.1',
+    'U-2026-01.1',
+  ),
+  rule('wire.progress-rises', 'MUST', 'progress rises', 'U-2025-05.2', 'U-2026-01.2'),
+  rule('wire.progress-stops', 'MUST', 'no progress after the response', 'U-2025-05.3', 'U-2026-01.3'),
   rule('wire.request-ids', 'MUST', 'the server never uses a request id twice in a session', 'L-2025-08'),
-  rule('wire.session-id', 'MUST', 'a session id is of visible ASCII characters', 'S-2025-02'),
-  rule('wire.session-new', 'MUST', 'each session has an id of its own', 'S-2025-02'),
-  rule('wire.no-session', 'SHOULD', 'no session id in 2026-07-28', 'ERA-10'),
+  rule('wire.session-id', 'MUST', 'a session id is of visible ASCII characters', 'S-2025-02.2'),
+  rule('wire.session-new', 'MUST', 'each session has an id of its own', 'S-2025-02.1'),
+  rule('wire.no-session', 'SHOULD', 'no session id in 2026-07-28', 'ERA-10.2'),
   rule(
     'wire.error-status',
     'MUST',
     'errors come with the status that goes with them',
-    'H-2026-10',
+    'H-2026-10.1',
+    'H-2026-10.2',
     'H-2026-11',
+    'H-2026-12.1',
     'M-2026-08',
+    'D-2026-01',
   ),
   rule('wire.error-told', 'SHOULD', 'a refusal says why, as a JSON-RPC error', 'ERA-05'),
-  rule('wire.not-gone', 'SHOULD', '404 says that the session is gone, not that a method is unknown', 'H-2025-06'),
-  rule('wire.listen-first', 'MUST', 'the first message of a listen stream acknowledges it', 'SUB-2026-02'),
+  rule('wire.not-gone', 'SHOULD', '404 says that the session is gone, not that a method is unknown', 'H-2025-06.1'),
+  rule('wire.listen-first', 'MUST', 'the first message of a listen stream acknowledges it', 'SUB-2026-02.1'),
   rule('wire.listen-tag', 'MUST', 'notifications of a listen stream bear its id', 'SUB-2026-03'),
-  rule('wire.listen-asked', 'MUST', 'a listen stream brings only what was asked for', 'SUB-2026-04'),
-  rule('wire.stream-own', 'MUST', 'a stream brings only what is about its request', 'H-2026-05'),
-  rule('wire.log-asked', 'MUST', 'log messages come only to a request that asked, at its level', 'U-2026-02'),
+  rule('wire.listen-asked', 'MUST', 'a listen stream brings only what was asked for', 'SUB-2026-04.1', 'SUB-2026-04.2'),
+  rule('wire.stream-own', 'MUST', 'a stream brings only what is about its request', 'H-2026-05.1'),
+  rule(
+    'wire.log-asked',
+    'MUST',
+    'log messages come only to a request that asked, at its level',
+    'U-2026-02.1',
+    'U-2026-02.2',
+  ),
   rule('wire.allow', 'SHOULD', '405 names the methods that are allowed', 'HTTP-01'),
 ] as const satisfies readonly WireCheck[];
 
@@ -367,7 +391,8 @@ export class Wire {
     const [asked] = exchange.asked;
     if (exchange.verb === 'post' && exchange.asked.length > 0) {
       const done = exchange.asked.every((one) => one.answered !== undefined);
-      this.#look('wire.after-response', !done, () => `after the response came ${show(message)}`);
+      const name = isStateless(this.#revision) ? 'wire.nothing-after' : 'wire.after-response';
+      this.#look(name, !done, () => `after the response came ${show(message)}`);
     }
     if (message.id !== undefined) {
       const key = `${exchange.session?.id ?? ''}\n${JSON.stringify(message.id)}`;
@@ -447,7 +472,7 @@ export class Wire {
     if (exchange.asked.length === 0 || listens || this.#sessionEnded) return;
     const resumable = !isStateless(this.#revision) && arrivals.lastEventId !== undefined;
     this.#look(
-      'wire.response-comes',
+      isStateless(this.#revision) ? 'wire.response-last' : 'wire.response-comes',
       missing.length === 0 || resumable,
       () => `the stream ended without a response to ${missing.map((one) => show(one.id)).join(', ')}`,
     );
