@@ -7,20 +7,24 @@
  *     --bind <file>                      which of the server's tools the scenarios' fixtures are
  *     --header "authorization: ..."      sent with every request; its value is in no output
  *     --fail-on must|should|may          what makes the exit code 1; default must
+ *     --expected <file>                  what is known to fail, and why: only what is not listed there makes the exit code 1
+ *     --write-expected <file>            writes such a list of this run, and keeps the reasons that it already tells
  *     --slack 3                          windows of time as many times longer
  *     --reporter pretty|tap|json|junit   default pretty; --out <file> for where
  *     --self                             this project's own server, in this process
  *     --list                             the scenarios, and nothing is run
  *
- * Exit codes: 0 all is well, 1 a rule is broken, 2 usage or a bad file, 3 no server answers, 5 nothing was really tested,
- * 7 an error of a scenario or of the harness.
+ * Exit codes: 0 all is well, 1 a rule is broken, 2 usage or a bad file, 3 no server answers, 4 what is expected to fail passes,
+ * 5 nothing was really tested, 7 an error of a scenario or of the harness.
  */
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runAll } from '../replay/all.ts';
+import { judge, readBaseline, writeBaseline } from '../replay/baseline.ts';
 import { type Facts, factsOf } from '../replay/facts.ts';
+import type { Verdict } from '../replay/outcome.ts';
 import { readBind, readScenarios } from '../replay/read.ts';
 import { counted, junit, pretty, summary, tap } from '../replay/report.ts';
 import { REVISIONS, type Revision } from '../replay/scenario.ts';
@@ -29,6 +33,7 @@ import { Usage } from '../replay/usage.ts';
 
 const OWN = fileURLToPath(new URL('../scenarios', import.meta.url));
 const BIND = fileURLToPath(new URL('../bind.yaml', import.meta.url));
+const FAILING: readonly Verdict[] = ['fail', 'warn', 'note'];
 const REPORTERS = ['pretty', 'tap', 'json', 'junit'];
 
 /** @param args as given on the command line @returns the exit code */
@@ -46,6 +51,8 @@ export async function replay(args: string[]): Promise<number> {
   if (!(slack >= 1)) throw new Usage(`--slack must be a number of at least 1, got "${values.slack}"`);
   const failOn = ['must', 'should', 'may'].indexOf(values['fail-on'] ?? 'must');
   if (failOn < 0) throw new Usage(`--fail-on must be must, should or may, got "${values['fail-on']}"`);
+  // A broken list is told before the run, not after it.
+  if (values.expected !== undefined) readBaseline(values.expected);
   const reporter = values.reporter ?? 'pretty';
   if (!REPORTERS.includes(reporter))
     throw new Usage(`--reporter must be one of ${REPORTERS.join(', ')}, got "${reporter}"`);
@@ -91,8 +98,13 @@ export async function replay(args: string[]): Promise<number> {
   else writeFileSync(values.out, text);
   if (reporter === 'pretty' || values.out !== undefined) console.log(`${target.name}: ${summary(outcomes)}`);
 
+  if (values['write-expected'] !== undefined) writeBaseline(outcomes, values['write-expected']);
   const { pass, fail, warn, note, error } = counted(outcomes);
-  if (fail > 0 || (failOn >= 1 && warn > 0) || (failOn >= 2 && note > 0)) return 1;
+  if (values.expected !== undefined) {
+    const { code, text } = judge(outcomes, values.expected, FAILING.slice(0, failOn + 1));
+    if (text !== '') console.error(text.trimEnd());
+    if (code !== 0) return code;
+  } else if (fail > 0 || (failOn >= 1 && warn > 0) || (failOn >= 2 && note > 0)) return 1;
   if (error > 0) return 7;
   return pass + warn + note === 0 ? 5 : 0;
 }
@@ -109,6 +121,8 @@ function parsed(args: string[]) {
         bind: { type: 'string' },
         header: { type: 'string', multiple: true },
         'fail-on': { type: 'string' },
+        expected: { type: 'string' },
+        'write-expected': { type: 'string' },
         slack: { type: 'string' },
         reporter: { type: 'string' },
         out: { type: 'string' },

@@ -60,7 +60,8 @@ function filesOf(path: string): string[] {
     .map((name) => join(path, name));
 }
 
-function read<T extends z.ZodType>(file: string, schema: T): z.output<T> {
+/** Reads a YAML file of one shape. @throws BadFile */
+export function read<T extends z.ZodType>(file: string, schema: T): z.output<T> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
