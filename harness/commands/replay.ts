@@ -28,7 +28,7 @@ import type { Verdict } from '../replay/outcome.ts';
 import { readBind, readScenarios } from '../replay/read.ts';
 import { counted, junit, pretty, summary, tap } from '../replay/report.ts';
 import { REVISIONS, type Revision } from '../replay/scenario.ts';
-import { fetchTarget, type Target, urlTarget } from '../replay/target.ts';
+import { type Target, urlTarget } from '../replay/target.ts';
 import { Usage } from '../replay/usage.ts';
 
 const OWN = fileURLToPath(new URL('../scenarios', import.meta.url));
@@ -57,56 +57,65 @@ export async function replay(args: string[]): Promise<number> {
   if (!REPORTERS.includes(reporter))
     throw new Usage(`--reporter must be one of ${REPORTERS.join(', ')}, got "${reporter}"`);
 
-  const target = values.self ? await ownTarget() : remoteTarget(values.url ?? positionals[0], values.header ?? []);
-  const revisions = revisionsOf(values.revision);
-  const spoken: Facts[] = [];
-  for (const revision of revisions) {
-    let facts: Facts | undefined;
-    try {
-      facts = await factsOf(target, revision);
-    } catch (error) {
-      console.error(`${target.name} does not answer: ${error instanceof Error ? error.message : String(error)}`);
-      return 3;
+  const own = values.self ? (await import('../own.ts')).ownTarget() : undefined;
+  const target = own?.target ?? remoteTarget(values.url ?? positionals[0], values.header ?? []);
+  try {
+    return await tested(target);
+  } finally {
+    own?.stop();
+  }
+
+  async function tested(target: Target): Promise<number> {
+    const revisions = revisionsOf(values.revision);
+    const spoken: Facts[] = [];
+    for (const revision of revisions) {
+      let facts: Facts | undefined;
+      try {
+        facts = await factsOf(target, revision);
+      } catch (error) {
+        console.error(`${target.name} does not answer: ${error instanceof Error ? error.message : String(error)}`);
+        return 3;
+      }
+      if (facts) spoken.push(facts);
     }
-    if (facts) spoken.push(facts);
-  }
-  if (spoken.length === 0) {
-    console.error(`${target.name} speaks none of ${revisions.join(', ')}`);
-    return 5;
-  }
+    if (spoken.length === 0) {
+      console.error(`${target.name} speaks none of ${revisions.join(', ')}`);
+      return 5;
+    }
 
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort());
-  const outcomes = await runAll(scenarios, target, spoken, {
-    bind,
-    slack,
-    signal: interrupted.signal,
-    onOutcomes(_outcomes, done, of) {
-      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} of ${of}`);
-    },
-  });
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  const text =
-    reporter === 'json'
-      ? `${JSON.stringify({ target: target.name, outcomes }, null, 1)}\n`
-      : reporter === 'tap'
-        ? tap(outcomes)
-        : reporter === 'junit'
-          ? junit(outcomes, target.name)
-          : outcomes.map((one) => `${pretty(one)}\n`).join('');
-  if (values.out === undefined) process.stdout.write(text);
-  else writeFileSync(values.out, text);
-  if (reporter === 'pretty' || values.out !== undefined) console.log(`${target.name}: ${summary(outcomes)}`);
+    const interrupted = new AbortController();
+    process.once('SIGINT', () => interrupted.abort());
+    const outcomes = await runAll(scenarios, target, spoken, {
+      bind,
+      slack,
+      signal: interrupted.signal,
+      onOutcomes(_outcomes, done, of) {
+        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} of ${of}`);
+      },
+    });
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    const text =
+      reporter === 'json'
+        ? `${JSON.stringify({ target: target.name, outcomes }, null, 1)}\n`
+        : reporter === 'tap'
+          ? tap(outcomes)
+          : reporter === 'junit'
+            ? junit(outcomes, target.name)
+            : outcomes.map((one) => `${pretty(one)}\n`).join('');
+    if (values.out === undefined) process.stdout.write(text);
+    else writeFileSync(values.out, text);
+    if (reporter === 'pretty' || values.out !== undefined) console.log(`${target.name}: ${summary(outcomes)}`);
 
-  if (values['write-expected'] !== undefined) writeBaseline(outcomes, values['write-expected']);
-  const { pass, fail, warn, note, error } = counted(outcomes);
-  if (values.expected !== undefined) {
-    const { code, text } = judge(outcomes, values.expected, FAILING.slice(0, failOn + 1));
-    if (text !== '') console.error(text.trimEnd());
-    if (code !== 0) return code;
-  } else if (fail > 0 || (failOn >= 1 && warn > 0) || (failOn >= 2 && note > 0)) return 1;
-  if (error > 0) return 7;
-  return pass + warn + note === 0 ? 5 : 0;
+    if (values['write-expected'] !== undefined) writeBaseline(outcomes, values['write-expected']);
+    const { pass, fail, warn, note, error } = counted(outcomes);
+    if (values.expected !== undefined) {
+      const { code, text } = judge(outcomes, values.expected, FAILING.slice(0, failOn + 1));
+      if (text !== '') console.error(text.trimEnd());
+      if (code !== 0) return code;
+    } else if (fail > 0 || (failOn >= 1 && warn > 0) || (failOn >= 2 && note > 0)) return 1;
+    if (error > 0) return 7;
+    return pass + warn + note === 0 ? 5 : 0;
+  }
 }
 
 function parsed(args: string[]) {
@@ -146,11 +155,6 @@ function remoteTarget(address: string | undefined, lines: readonly string[]): Ta
     headers[name.toLowerCase()] = value;
   }
   return urlTarget(address, headers);
-}
-
-async function ownTarget(): Promise<Target> {
-  const { default: app } = await import('../everything.ts');
-  return fetchTarget((request) => app.fetch(request));
 }
 
 function revisionsOf(given: string | undefined): Revision[] {

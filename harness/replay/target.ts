@@ -3,6 +3,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { type Clock, monotonic } from './clock.ts';
+import { VirtualClock } from './virtual-clock.ts';
 
 export interface HttpRequest {
   method: string;
@@ -121,7 +122,8 @@ export function fetchTarget(
         ...(body && { body: trickle || chunked ? piecewise(body, trickle, clock) : body }),
         ...(body && (trickle || chunked) && { duplex: 'half' }),
       });
-      const response = await fetch(request);
+      const answered = Promise.resolve(fetch(request));
+      const response = await (clock instanceof VirtualClock ? clock.during(answered) : answered);
       return {
         status: response.status,
         headers: Object.fromEntries(response.headers),

@@ -1,0 +1,33 @@
+/** This project's own "everything" server as a target in this process, in virtual time: two nodes that share what nodes can share. */
+
+import { memoryStore } from '../server/store.ts';
+import { createServer } from '../server.ts';
+import { features } from './everything.ts';
+import { watch } from './fixtures/resources.ts';
+import { fetchTarget, type Target } from './replay/target.ts';
+import { VirtualClock } from './replay/virtual-clock.ts';
+
+type Handler = (request: Request) => Promise<Response>;
+
+/** Ended sessions that the nodes remember together. */
+const MOST_ENDED = 10_000;
+
+export interface Own {
+  readonly target: Target;
+  /** Stops its time: nothing of it runs any more. */
+  stop(): void;
+}
+
+/** @param wrap put around the handler of each node, as a mutant is */
+export function ownTarget(wrap: (handler: Handler) => Handler = (handler) => handler): Own {
+  const clock = new VirtualClock();
+  const store = memoryStore(MOST_ENDED, clock.now);
+  const env = { MCP_SESSION_SECRET: crypto.randomUUID() };
+  const node = () => {
+    const server = createServer({ name: 'everything', version: '1.0.0', features, env, store, clock });
+    watch(server.notify, clock);
+    return wrap((request) => Promise.resolve(server.fetch(request)));
+  };
+  const nodes = new Map([['b', fetchTarget(node(), { clock })]]);
+  return { target: fetchTarget(node(), { clock, nodes }), stop: () => clock.stop() };
+}
