@@ -18,6 +18,7 @@ type Command = (args: string[]) => Promise<number>;
 /** Read when called for, so that no command waits for what another needs. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./commands/replay.ts')).replay,
+  coverage: async () => (await import('./commands/coverage.ts')).coverage,
 };
 
 async function main([first = '', ...rest]: string[]): Promise<number> {
