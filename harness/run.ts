@@ -19,6 +19,7 @@ type Command = (args: string[]) => Promise<number>;
 const COMMANDS: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./commands/replay.ts')).replay,
   coverage: async () => (await import('./commands/coverage.ts')).coverage,
+  bind: async () => (await import('./commands/bind.ts')).bind,
 };
 
 async function main([first = '', ...rest]: string[]): Promise<number> {

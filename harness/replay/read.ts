@@ -43,7 +43,8 @@ const bindSchema = z.record(
 
 /** @throws BadFile */
 export function readBind(file: string): Bind {
-  return read(file, bindSchema);
+  // A file in which nothing is bound yet holds comments alone, which YAML takes for null.
+  return read(file, bindSchema.nullable()) ?? {};
 }
 
 function filesOf(path: string): string[] {
