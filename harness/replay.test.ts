@@ -15,7 +15,6 @@ import { factsOf } from './replay/facts.ts';
 import { fill, mismatches } from './replay/match.ts';
 import type { Outcome } from './replay/outcome.ts';
 import { readBind, readScenarios } from './replay/read.ts';
-import { junit, tap } from './replay/report.ts';
 import { runScenario } from './replay/runner.ts';
 import { inRange, REVISIONS } from './replay/scenario.ts';
 import { SCHEMA_FILE, schemaText } from './replay/schema.ts';
@@ -179,26 +178,4 @@ test('a target that does not answer ends with exit code 3, no URL with 2', () =>
   assert.match(stderr, /127\.0\.0\.1:9\/mcp does not answer: .*ECONNREFUSED/);
   assert.equal(started().status, 2);
   assert.equal(started('not a url').status, 2);
-});
-
-test('reports in TAP and JUnit tell every run', async () => {
-  const broken = MUTANTS.find(({ name }) => name === 'answers with another id');
-  assert.ok(broken);
-  const target = fetchTarget(broken.wrap(right));
-  const facts = await factsOf(fetchTarget(right), '2025-11-25');
-  const ping = SCENARIOS.find(({ id }) => id === 'lifecycle.ping');
-  const host = SCENARIOS.find(({ id }) => id === 'host.localhost');
-  assert.ok(facts && ping && host);
-  const options = { bind: BIND, slack: 1 };
-  const outcomes = [
-    ...(await runScenario(ping, target, facts, options)),
-    ...(await runScenario(host, target, facts, options)),
-  ];
-  const lines = tap(outcomes);
-  assert.match(lines, /^TAP version 14\n1\.\.2\nnot ok 1 - lifecycle\.ping \(2025-11-25\)\n/);
-  assert.match(lines, /ok 2 - host\.localhost \(2025-11-25\) # SKIP/);
-  assert.match(
-    junit(outcomes, 'a "server"'),
-    /<testsuite name="mcp-replay" tests="2" failures="1" errors="0" skipped="1">/,
-  );
 });

@@ -5,6 +5,8 @@
  *     mcp-replay record --upstream <url>        a proxy that writes down what a client and a server say as a scenario
  *     mcp-replay diff <url> <url>               where two servers differ
  *     mcp-replay bind <url>                     proposes which of the server's own tools the scenarios' fixtures are
+ *     mcp-replay html <results.json ...>        a page of results, or a matrix of several
+ *     mcp-replay show <run.jsonl>               what went over the wire, as a time line
  *     mcp-replay coverage                       the rules of the protocol and the checks that prove them
  *
  * `mcp-replay <command> --help` tells the options of each.
@@ -18,6 +20,8 @@ type Command = (args: string[]) => Promise<number>;
 /** Read when called for, so that no command waits for what another needs. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./commands/replay.ts')).replay,
+  html: async () => (await import('./commands/html.ts')).html,
+  show: async () => (await import('./commands/show.ts')).show,
   coverage: async () => (await import('./commands/coverage.ts')).coverage,
   bind: async () => (await import('./commands/bind.ts')).bind,
 };

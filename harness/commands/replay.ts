@@ -10,7 +10,10 @@
  *     --expected <file>                  what is known to fail, and why: only what is not listed there makes the exit code 1
  *     --write-expected <file>            writes such a list of this run, and keeps the reasons that it already tells
  *     --slack 3                          windows of time as many times longer
- *     --reporter pretty|tap|json|junit   default pretty; --out <file> for where
+ *     --reporter pretty,junit=out.xml    any of pretty, tap, junit, json, html, github, each with the file it writes; default
+ *                                        pretty; --out <file> for the one that names none
+ *     --transcript <file>                all that goes over the wire, as JSONL; `mcp-replay show` prints it
+ *     --quiet                            says nothing of what passed
  *     --self                             this project's own server, in this process
  *     --list                             the scenarios, and nothing is run
  *
@@ -18,23 +21,25 @@
  * 5 nothing was really tested, 7 an error of a scenario or of the harness.
  */
 
-import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runAll } from '../replay/all.ts';
 import { judge, readBaseline, writeBaseline } from '../replay/baseline.ts';
 import { type Facts, factsOf } from '../replay/facts.ts';
+import { globOf } from '../replay/glob.ts';
 import type { Verdict } from '../replay/outcome.ts';
 import { readBind, readScenarios } from '../replay/read.ts';
-import { counted, junit, pretty, summary, tap } from '../replay/report.ts';
-import { REVISIONS, type Revision } from '../replay/scenario.ts';
+import { outputOf } from '../replay/reports/output.ts';
+import { knownRequirements } from '../replay/reports/requirements.ts';
+import { counted } from '../replay/reports/results.ts';
+import { versions } from '../replay/reports/versions.ts';
+import { LEVELS, REVISIONS, type Revision } from '../replay/scenario.ts';
 import { type Target, urlTarget } from '../replay/target.ts';
 import { Usage } from '../replay/usage.ts';
 
 const OWN = fileURLToPath(new URL('../scenarios', import.meta.url));
 const BIND = fileURLToPath(new URL('../bind.yaml', import.meta.url));
 const FAILING: readonly Verdict[] = ['fail', 'warn', 'note'];
-const REPORTERS = ['pretty', 'tap', 'json', 'junit'];
 
 /** @param args as given on the command line @returns the exit code */
 export async function replay(args: string[]): Promise<number> {
@@ -53,9 +58,7 @@ export async function replay(args: string[]): Promise<number> {
   if (failOn < 0) throw new Usage(`--fail-on must be must, should or may, got "${values['fail-on']}"`);
   // A broken list is told before the run, not after it.
   if (values.expected !== undefined) readBaseline(values.expected);
-  const reporter = values.reporter ?? 'pretty';
-  if (!REPORTERS.includes(reporter))
-    throw new Usage(`--reporter must be one of ${REPORTERS.join(', ')}, got "${reporter}"`);
+  const output = outputOf(values);
 
   const own = values.self ? (await import('../own.ts')).ownTarget() : undefined;
   const target = own?.target ?? remoteTarget(values.url ?? positionals[0], values.header ?? []);
@@ -83,28 +86,32 @@ export async function replay(args: string[]): Promise<number> {
       return 5;
     }
 
+    const head = {
+      target: target.name,
+      revisions: spoken.map(({ revision }) => revision),
+      started: new Date().toISOString(),
+      versions: versions(),
+    };
+    output.begin(head);
     const interrupted = new AbortController();
     process.once('SIGINT', () => interrupted.abort());
     const outcomes = await runAll(scenarios, target, spoken, {
       bind,
       slack,
       signal: interrupted.signal,
-      onOutcomes(_outcomes, done, of) {
+      onOutcomes(ended, done, of) {
+        for (const outcome of ended) output.outcome(outcome);
         if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} of ${of}`);
       },
     });
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    const text =
-      reporter === 'json'
-        ? `${JSON.stringify({ target: target.name, outcomes }, null, 1)}\n`
-        : reporter === 'tap'
-          ? tap(outcomes)
-          : reporter === 'junit'
-            ? junit(outcomes, target.name)
-            : outcomes.map((one) => `${pretty(one)}\n`).join('');
-    if (values.out === undefined) process.stdout.write(text);
-    else writeFileSync(values.out, text);
-    if (reporter === 'pretty' || values.out !== undefined) console.log(`${target.name}: ${summary(outcomes)}`);
+    output.end({
+      ...head,
+      outcomes,
+      requirements: knownRequirements(),
+      failOn: LEVELS[failOn] ?? 'MUST',
+      interrupted: interrupted.signal.aborted,
+    });
 
     if (values['write-expected'] !== undefined) writeBaseline(outcomes, values['write-expected']);
     const { pass, fail, warn, note, error } = counted(outcomes);
@@ -135,6 +142,8 @@ function parsed(args: string[]) {
         slack: { type: 'string' },
         reporter: { type: 'string' },
         out: { type: 'string' },
+        transcript: { type: 'string' },
+        quiet: { type: 'boolean', default: false },
         self: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
       },
@@ -164,14 +173,4 @@ function revisionsOf(given: string | undefined): Revision[] {
     if (!found) throw new Usage(`--revision must be any of ${REVISIONS.join(', ')}, got "${name}"`);
     return found;
   });
-}
-
-function globOf(text: string): RegExp {
-  const parts = text.split(',').map((part) =>
-    part
-      .trim()
-      .replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*'),
-  );
-  return new RegExp(`^(?:${parts.join('|')})$`);
 }

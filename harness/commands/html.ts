@@ -1,0 +1,50 @@
+/**
+ * `mcp-replay html <results.json ...>`: pages from what `--reporter json` wrote.
+ *
+ *     --out <file>               default: the standard output
+ *
+ * Of one file it is the report on that target, of several a matrix of checks by targets. Exit codes: 0, or 2 for usage or a bad
+ * file.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { BadFile } from '../replay/read.ts';
+import { resultsSchema } from '../replay/reports/json.ts';
+import { matrix } from '../replay/reports/page/matrix.ts';
+import { page } from '../replay/reports/page/page.ts';
+import { knownRequirements } from '../replay/reports/requirements.ts';
+import type { Results } from '../replay/reports/results.ts';
+import { Usage } from '../replay/usage.ts';
+
+/** @param args as given on the command line @returns the exit code */
+export async function html(args: string[]): Promise<number> {
+  const { values, positionals } = parsed(args);
+  const [first, ...more] = positionals.map(read);
+  if (!first) throw new Usage('the results are missing, as in: mcp-replay html results.json --out report.html');
+  const text = more.length === 0 ? page({ ...first, requirements: knownRequirements() }) : matrix([first, ...more]);
+  if (values.out === undefined) process.stdout.write(text);
+  else writeFileSync(values.out, text);
+  return 0;
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({ args, allowPositionals: true, options: { out: { type: 'string' } } });
+  } catch (error) {
+    throw new Usage(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function read(file: string): Results {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new BadFile(`${file}:1: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { data, error } = resultsSchema.safeParse(value);
+  if (data) return data as Results;
+  const [issue] = error.issues;
+  throw new BadFile(`${file}:1: what --reporter json writes was expected: ${issue?.path.join('.')}: ${issue?.message}`);
+}
