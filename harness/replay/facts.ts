@@ -90,7 +90,8 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
     const opened = await exchanges.open('get', {});
     if (opened.isStream) {
       await opened.next(FIRST_EVENT_MS);
-      resumption = opened.lastEventId !== undefined;
+      // Some have an id only where there is something to tell, such as the answers above.
+      resumption = exchanges.eventIds.length > 0;
     }
     opened.cut();
   }

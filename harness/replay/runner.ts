@@ -27,6 +27,8 @@ const VERBS = ['post', 'get', 'delete', 'options', 'put', 'patch', 'head'] as co
 /** How much of a window this machine may be late before what it saw in it is doubted. */
 const DOUBTFUL = 0.25;
 const MOST_PAGES = 100;
+/** How long one of several streams is waited for at a time. */
+const LOOK_MS = 250;
 
 /** Every run of a scenario; one outcome that says why where there is none. */
 export async function runScenario(
@@ -292,20 +294,28 @@ class Run {
     { on, rpc, result, error, within, session, node }: NonNullable<Step['answer']>,
     expect: Answer = { status: 202 },
   ): Promise<Found> {
-    const stream = this.#stream(on);
+    const names = [on].flat();
+    const streams = names.map((name) => this.#stream(name));
     const began = this.#clock.now();
     const limit = (within?.max ?? 5000) * this.#options.slack;
-    for (let index = 0; ; index++) {
-      const arrival = await this.#arrival(stream, index, began, limit);
-      if (!arrival) return [`"${on}" brought no request like ${show(rpc ?? {})} within ${limit} ms`];
-      if (arrival.kind === 'end') return [`"${on}" ended before a request like ${show(rpc ?? {})}`];
-      const message = messageOf(arrival);
-      if (!isRecord(message) || message.method === undefined || message.id === undefined) continue;
-      if (this.#answered.has(arrival)) continue;
-      if (rpc !== undefined && mismatches(fill(rpc, this.#vars), message, this.#vars).length > 0) continue;
-      this.#answered.add(arrival);
-      const response = { respond: message.id, ...(error === undefined ? { result: result ?? {} } : { error }) };
-      return this.#judge(expect, await this.#exchanges.exchange('post', { rpc: response, session, node }));
+    for (;;) {
+      for (const arrival of streams.flatMap((stream) => stream.all)) {
+        const message = messageOf(arrival);
+        if (!isRecord(message) || message.method === undefined || message.id === undefined) continue;
+        if (this.#answered.has(arrival)) continue;
+        if (rpc !== undefined && mismatches(fill(rpc, this.#vars), message, this.#vars).length > 0) continue;
+        this.#answered.add(arrival);
+        const response = { respond: message.id, ...(error === undefined ? { result: result ?? {} } : { error }) };
+        return this.#judge(expect, await this.#exchanges.exchange('post', { rpc: response, session, node }));
+      }
+      const open = streams.filter((stream) => !stream.ended);
+      if (open.length === 0) return [`"${names.join('", "')}" ended before a request like ${show(rpc ?? {})}`];
+      const left = began + limit - this.#clock.now();
+      if (left <= 0) {
+        this.#missed = { from: began, window_ms: limit };
+        return [`"${names.join('", "')}" brought no request like ${show(rpc ?? {})} within ${limit} ms`];
+      }
+      await Promise.race(open.map((stream) => stream.next(Math.min(left, LOOK_MS))));
     }
   }
 
@@ -447,6 +457,8 @@ class Run {
     const filled = fill(check, this.#vars);
     const {
       sequence,
+      stream,
+      brought,
       messages: wanted,
       unique,
       none,
@@ -458,15 +470,22 @@ class Run {
       equal,
       that,
     } = filled;
-    const arrived = sequence === undefined ? [] : (this.#exchanges.sequences.get(sequence) ?? []);
+    const names = sequence === undefined ? [] : [sequence].flat();
+    const arrived = names
+      .flatMap((name) => this.#exchanges.sequences.get(name) ?? [])
+      .sort((one, other) => one.at - other.at);
     const messages = arrived.map(({ message }) => message);
     const wrong: string[] = [];
-    if (sequence !== undefined && messages.length === 0) wrong.push(`"${sequence}" brought no message`);
+    // Who says what the messages are says also whether there must be any.
+    if (sequence !== undefined && messages.length === 0 && wanted === undefined)
+      wrong.push(`"${names.join('", "')}" brought no message`);
+    if (stream !== undefined)
+      wrong.push(...mismatches(brought, broughtBy(this.#stream(stream)), this.#vars, `"${stream}"`));
     if (unique) {
       const twice = firstTwice(messages.map((message) => JSON.stringify(message)));
       if (twice !== undefined) wrong.push(`came twice: ${twice}`);
     }
-    if (wanted !== undefined) wrong.push(...mismatches(wanted, messages, this.#vars, `"${sequence}"`));
+    if (wanted !== undefined) wrong.push(...mismatches(wanted, messages, this.#vars, `"${names.join('", "')}"`));
     if (none !== undefined) {
       const found = messages.find((message) => mismatches(none, message, this.#vars).length === 0);
       if (found !== undefined) wrong.push(`must not come: ${show(found)}`);
@@ -521,6 +540,15 @@ function expanded(frames: readonly Frame[]): Frame[] {
 function kindOf(arrival: Arrival): string {
   if (arrival.kind !== 'event') return arrival.kind;
   return arrival.data === '' ? 'priming' : 'rpc';
+}
+
+/** What a stream has brought so far, for matchers. */
+function broughtBy({ all, ended }: Arrivals): Record<string, unknown> {
+  const events = all.flatMap((one) => (one.kind === 'event' ? [{ id: one.id, event: one.event, data: one.data }] : []));
+  const comments = all.flatMap((one) => (one.kind === 'comment' ? [one.text] : []));
+  const retries = all.flatMap((one) => (one.kind === 'retry' ? [one.ms] : []));
+  const messages = all.map(messageOf).filter((message) => message !== undefined);
+  return { ended, events, comments, retries, messages };
 }
 
 /** An arrival in a sentence. */

@@ -108,7 +108,14 @@ const frame = z.strictObject({
 });
 
 const invariant = z.strictObject({
-  sequence: z.string().optional().describe('what all streams of this name brought, in order of arrival'),
+  sequence: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .optional()
+    .describe('what all streams of this name, or of these names, brought, in order of arrival'),
+  stream: z.string().optional().describe('a stream, for "brought"'),
+  brought: anything
+    .optional()
+    .describe('what "stream" has brought so far: {ended, events: [{id, event, data}], comments, retries, messages}'),
   unique: z.boolean().optional().describe('no message came twice'),
   messages: anything.optional().describe('all messages of the sequence, in order'),
   none: anything.optional().describe('no message matches'),
@@ -185,7 +192,9 @@ const flat = z.strictObject({
   read: z.string().optional().describe('reads a stream that was opened paused'),
   answer: z
     .strictObject({
-      on: z.string(),
+      on: z
+        .union([z.string(), z.array(z.string()).min(1)])
+        .describe('where the request comes; of several streams the first that brings it'),
       rpc: anything.optional().describe('which request of the server; default: the next that has no answer yet'),
       result: anything.optional(),
       error: anything.optional(),
