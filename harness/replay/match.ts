@@ -3,6 +3,7 @@
  * members, arrays match arrays of the same length; an object whose members begin with `$` says more.
  */
 
+import { filtered } from './filters.ts';
 import { inRange } from './scenario.ts';
 
 export type Vars = Map<string, unknown>;
@@ -75,6 +76,8 @@ function broken(rule: string, value: unknown, actual: unknown, vars: Vars, path:
       return Array.isArray(actual)
         ? actual.flatMap((one, index) => mismatches(value, one, vars, `${path}[${index}]`))
         : fail('must be a list');
+    case '$values':
+      return isRecord(actual) ? mismatches(value, Object.values(actual), vars, path) : fail('must be an object');
     case '$all':
       return (value as unknown[]).flatMap((one) => mismatches(one, actual, vars, path));
     case '$capture':
@@ -91,7 +94,10 @@ function broken(rule: string, value: unknown, actual: unknown, vars: Vars, path:
   }
 }
 
-/** Puts variables in: `${name}`, `${name.member}`. @throws Error naming a variable that is not there */
+/**
+ * Puts variables in: `${name}`, `${name.member}`, `${name|filter}` (filters.ts); `{$merge: [a, b]}` is one object with the
+ * members of all. @throws Error naming a variable that is not there
+ */
 export function fill<T>(template: T, vars: Vars): T {
   if (typeof template === 'string') {
     const whole = /^\$\{([^}]+)\}$/.exec(template);
@@ -100,13 +106,16 @@ export function fill<T>(template: T, vars: Vars): T {
   }
   if (Array.isArray(template)) return template.map((one) => fill(one, vars)) as T;
   if (!isRecord(template)) return template;
+  if (Array.isArray(template.$merge)) return Object.assign({}, ...fill(template.$merge, vars)) as T;
   return Object.fromEntries(Object.entries(template).map(([key, value]) => [fill(key, vars), fill(value, vars)])) as T;
 }
 
 function look(name: string, vars: Vars): unknown {
-  const [first = '', ...rest] = name.split('.');
+  const [path = '', ...filters] = name.split('|');
+  const [first = '', ...rest] = path.split('.');
   if (!vars.has(first)) throw new Error(`no variable is named "${first}"; there are ${[...vars.keys()].join(', ')}`);
-  return rest.reduce<unknown>(memberOf, vars.get(first));
+  const value = rest.reduce<unknown>(memberOf, vars.get(first));
+  return filters.reduce<unknown>((before, filter) => filtered(before, filter, vars), value);
 }
 
 function memberOf(value: unknown, member: string): unknown {

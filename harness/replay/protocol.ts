@@ -1,6 +1,7 @@
 /** What a revision demands of a client's request, so that scenarios need to say only what they test. */
 
-import { fill, isRecord, show, type Vars } from './match.ts';
+import { fill, isRecord, show, type Vars, valueAt } from './match.ts';
+import { paramHeaders } from './mirrored.ts';
 import type { Request, Revision } from './scenario.ts';
 import type { HttpRequest } from './target.ts';
 
@@ -61,11 +62,11 @@ export function requestOf(
     if (session.negotiated >= '2025-06-18') headers['mcp-protocol-version'] = session.negotiated;
   }
   if (request.rpc) {
-    const { message, named } = completed(request.rpc, request, revision, nextId);
+    const { message, named } = completed(request.rpc, request, revision, nextId, vars);
     Object.assign(headers, named);
     body = JSON.stringify(message);
   } else if (request.batch)
-    body = JSON.stringify(request.batch.map((one) => completed(one, request, revision, nextId).message));
+    body = JSON.stringify(request.batch.map((one) => completed(one, request, revision, nextId, vars).message));
   else if (typeof request.raw === 'string') body = request.raw;
   else if (request.raw) {
     const { before = '', repeat, times, after = '' } = request.raw;
@@ -95,6 +96,7 @@ function completed(
   { bare }: { bare?: boolean | undefined },
   revision: string,
   nextId: () => number,
+  vars: Vars,
 ): { message: Record<string, unknown>; named: Record<string, string> } {
   if (rpc.respond !== undefined) {
     const { respond: id, result, error } = rpc;
@@ -111,6 +113,12 @@ function completed(
     const params = isRecord(rpc.params) ? rpc.params : {};
     const name = params[NAMED[String(method)] ?? ''];
     if (typeof name === 'string') named['mcp-name'] = headerValue(name);
+    if (method === 'tools/call') {
+      const tools = valueAt(vars.get('facts'), 'tools');
+      const tool = Array.isArray(tools) ? tools.find((one) => valueAt(one, 'name') === name) : undefined;
+      const mirrored = paramHeaders(valueAt(tool, 'inputSchema'), params.arguments);
+      for (const [header, text] of Object.entries(mirrored)) named[header] = headerValue(text);
+    }
     if (!bare) {
       const own = isRecord(params._meta) ? params._meta : {};
       message.params = {

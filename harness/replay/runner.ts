@@ -151,7 +151,7 @@ class Run {
         if (this.#passedOver(step)) continue;
         this.#missed = undefined;
         const found = await this.#run(step, place);
-        if (found) this.#check(step, place, found);
+        if (found && !step.probe) this.#check(step, place, found);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         // After a failure what it would have given is missing: that is no fault of the scenario.

@@ -142,6 +142,7 @@ const common = {
   requirement: requirement.optional(),
   level: z.enum(LEVELS).optional().describe('default: that of the scenario'),
   when: anything.optional().describe('{variable: matcher}: else the step is passed over'),
+  probe: z.literal(true).optional().describe('only finds out what applies to this server: no check of its own'),
 };
 
 /** What a step can be; each step is one of these. */

@@ -125,6 +125,8 @@ export interface Exchange {
   readonly asked: Asked[];
   /** It holds messages, and no request among them. */
   readonly onlyTells: boolean;
+  /** The message names its revision itself, as 2026-07-28 has it. */
+  readonly claims: boolean;
   /** Where a stream is read on from. */
   readonly lastEventId: string | undefined;
   arrivals?: Arrivals;
@@ -154,7 +156,9 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
         (typeof one.method === 'string' ? one.id === undefined : one.result !== undefined || one.error !== undefined),
     );
   const lastEventId = verb === 'get' ? headerOf(request, 'last-event-id') : undefined;
-  return { number, verb, session, request, asked, onlyTells, lastEventId, messages: 0 };
+  const meta = valueAt(body, 'params._meta');
+  const claims = isRecord(meta) && Object.hasOwn(meta, `${META}protocolVersion`);
+  return { number, verb, session, request, asked, onlyTells, claims, lastEventId, messages: 0 };
 }
 
 /** What is known beyond a run: a session id must be new in all of them. */
@@ -196,8 +200,16 @@ export class Wire {
     if (exchange.verb === 'delete') this.#sessionEnded = true;
   }
 
+  /** A message of the other era, which one endpoint may serve too: the rules of this revision are not about it. */
+  #isOfOtherEra({ asked, onlyTells, claims, request }: Exchange): boolean {
+    if (asked.length === 0 && !onlyTells) return false;
+    if (!isStateless(this.#revision)) return claims;
+    return !claims && !isStateless(headerOf(request, 'mcp-protocol-version') ?? '');
+  }
+
   answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
     exchange.arrivals = arrivals;
+    if (this.#isOfOtherEra(exchange)) return;
     const type = headers['content-type'] ?? '';
     const id = headers['mcp-session-id'];
     if (isStateless(this.#revision)) {
@@ -236,7 +248,7 @@ export class Wire {
   }
 
   arrived(exchange: Exchange, arrival: Arrival): void {
-    if (arrival.kind !== 'event') return;
+    if (arrival.kind !== 'event' || this.#isOfOtherEra(exchange)) return;
     const { id, event, data, message } = arrival;
     if (id !== undefined && id !== '') this.#eventId(exchange, id, data);
     if (data === '') return;
@@ -250,7 +262,7 @@ export class Wire {
   over(exchange: Exchange, arrivals: Arrivals): void {
     const { answer, text } = arrivals;
     this.#look('wire.utf8', !arrivals.garbled, () => 'the answer holds bytes that are no UTF-8');
-    if (exchange.verb !== 'post' || arrivals.wasCut) return;
+    if (exchange.verb !== 'post' || arrivals.wasCut || this.#isOfOtherEra(exchange)) return;
     if (arrivals.isStream) {
       this.#streamOver(exchange, arrivals);
       return;

@@ -1,0 +1,33 @@
+/** What `${name|filter}` makes of a variable: forms of a value that a scenario needs and cannot write, for it learns the value in the run. */
+
+import { type Vars, valueAt } from './match.ts';
+import { mirroredOf } from './mirrored.ts';
+
+const encoder = new TextEncoder();
+
+const FILTERS: Record<string, (value: unknown, vars: Vars) => unknown> = {
+  /** Base64 of its UTF-8. */
+  base64: (value) => btoa(String.fromCharCode(...encoder.encode(String(value)))),
+  upper: (value) => String(value).toUpperCase(),
+  /** Without its last four characters. */
+  shortened: (value) => String(value).slice(0, -4),
+  /** With another character in the middle. */
+  altered(value) {
+    const text = String(value);
+    const middle = Math.floor(text.length / 2);
+    return `${text.slice(0, middle)}${text[middle] === 'A' ? 'B' : 'A'}${text.slice(middle + 1)}`;
+  },
+  /** The arguments of the tool of this name that are repeated in headers. */
+  mirrored(name, vars) {
+    const tools = valueAt(vars.get('facts'), 'tools');
+    const tool = Array.isArray(tools) ? tools.find((one) => valueAt(one, 'name') === name) : undefined;
+    return mirroredOf(valueAt(tool, 'inputSchema'));
+  },
+};
+
+/** @throws Error naming a filter that is not there */
+export function filtered(value: unknown, name: string, vars: Vars): unknown {
+  const filter = Object.hasOwn(FILTERS, name) ? FILTERS[name] : undefined;
+  if (!filter) throw new Error(`no filter is named "${name}"; there are ${Object.keys(FILTERS).join(', ')}`);
+  return filter(value, vars);
+}
