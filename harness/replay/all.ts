@@ -1,11 +1,15 @@
 /** Many scenarios on one target, side by side. */
 
 import { Lateness, monotonic } from './clock.ts';
+import { NO_ANSWER } from './exchanges.ts';
 import type { Facts } from './facts.ts';
 import type { Outcome } from './outcome.ts';
-import { type Options, runScenario } from './runner.ts';
+import { type Options, passedOver, runScenario } from './runner.ts';
 import type { Scenario } from './scenario.ts';
 import type { Target } from './target.ts';
+
+/** A server that left so many scenarios in a row without an answer is asked no more: there is an end to every run. */
+const HUNG = 24;
 
 export interface AllOptions extends Options {
   /** Scenarios at the same time, each with sessions of its own; default 8. */
@@ -32,12 +36,23 @@ export async function runAll(
   const lateness = clock === monotonic ? new Lateness(clock) : undefined;
   const sessionIds = new Set<string>();
   let done = 0;
+  let hung = 0;
   const worker = async (waiting: typeof work) => {
     for (let one = waiting.shift(); one && !signal?.aborted; one = waiting.shift()) {
       const { scenario, facts } = one;
+      if (hung >= HUNG) {
+        results.set(one, [
+          passedOver(scenario, facts, `the server did not answer in ${HUNG} scenarios one after the other`),
+        ]);
+        continue;
+      }
       const ran = await runScenario(scenario, target, facts, { ...options, sessionIds, ...(lateness && { lateness }) });
       const outcomes = ran.filter(({ verdict, reason }) => verdict !== 'skip' || !reason?.startsWith('is for'));
       results.set(one, outcomes);
+      const hangs = outcomes.some(({ checks }) =>
+        checks.some(({ why }) => why.some((text) => text.includes(NO_ANSWER))),
+      );
+      hung = hangs ? hung + 1 : 0;
       onOutcomes?.(outcomes, ++done, work.length);
     }
   };

@@ -12,6 +12,9 @@ import { exchangeOf, type Known, Wire } from './wire.ts';
 /** The target is at fault: it did not answer, or not in time. */
 export class NoAnswer extends Error {}
 
+/** How the reason begins where a limit of time ran out. */
+export const NO_ANSWER = 'no end of the answer within';
+
 /** The most text of bodies that one run writes down. */
 const MOST_TEXT = 4 * 1024 * 1024;
 /** How long a session's end may take when nothing is tested any more; ms. */
@@ -83,9 +86,7 @@ export class Exchanges {
     this.wire.sent(exchange);
     if (verb === 'delete' && session?.id !== undefined) this.#ended.add(session.id);
     const abort = new AbortController();
-    const late = this.clock.after(this.#limit_ms, () =>
-      abort.abort(new NoAnswer(`no answer within ${this.#limit_ms} ms`)),
-    );
+    const late = this.clock.after(this.#limit_ms, () => abort.abort(new NoAnswer(`${NO_ANSWER} ${this.#limit_ms} ms`)));
     try {
       const answer = await target.exchange(request, abort.signal);
       this.#tell(number, { what: 'answer', status: answer.status, headers: answer.headers });
@@ -124,7 +125,7 @@ export class Exchanges {
       const left = end - this.clock.now();
       if (left <= 0 || !(await arrivals.next(left))) {
         arrivals.cut();
-        throw new NoAnswer(`the answer did not end within ${this.#limit_ms} ms`);
+        throw new NoAnswer(`${NO_ANSWER} ${this.#limit_ms} ms`);
       }
     }
     const body = arrivals.isStream ? arrivals.all.map(messageOf) : [parsed(arrivals.text)];

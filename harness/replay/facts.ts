@@ -36,7 +36,12 @@ const LIMIT_MS = 10_000;
 const FIRST_EVENT_MS = 1000;
 const MOST_PAGES = 20;
 
-/** Asks what the target offers at a revision. @returns undefined when it does not speak it @throws Error when it does not answer */
+/**
+ * Asks what the target offers at a revision.
+ * @returns undefined where it says in a legal way that it does not speak it. A target that answers anything else is taken to
+ * speak it, so that the scenarios find what is wrong.
+ * @throws Error when it does not answer at all
+ */
 export async function factsOf(target: Target, revision: Revision): Promise<Facts | undefined> {
   const known = { sessionIds: new Set<string>(), server: undefined, outputSchemas: new Map() };
   const exchanges = new Exchanges(target, revision, new Map(), known, LIMIT_MS);
@@ -47,6 +52,15 @@ export async function factsOf(target: Target, revision: Revision): Promise<Facts
   }
 }
 
+/** What is known of a target that told nothing of a revision. */
+export function nothingOf(revision: Revision): Facts {
+  const lists = { tools: [], prompts: [], resources: [], templates: [] };
+  return { revision, session: false, resumption: false, capabilities: {}, ...lists };
+}
+
+/** Errors by which a server says that it does not know a method or a revision. */
+const REFUSALS = [-32601, -32602, -32600, -32022, -32020, -32000];
+
 async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | undefined> {
   const params = { protocolVersion: revision, capabilities: capabilitiesOf(revision), clientInfo: CLIENT };
   const discovery: Request = isStateless(revision)
@@ -54,12 +68,19 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
     : { rpc: { method: 'initialize', params } };
   const { rpc, arrivals } = await exchanges.exchange('post', discovery);
   const result = valueAt(rpc, 'result');
-  if (!isRecord(result)) return undefined;
+  if (!isRecord(result)) {
+    const { status } = arrivals.answer;
+    const refused = REFUSALS.includes(Number(valueAt(rpc, 'error.code'))) || [400, 404, 405, 406, 415].includes(status);
+    return refused && !(await isModern(exchanges, revision)) ? undefined : nothingOf(revision);
+  }
   const { supportedVersions, protocolVersion } = result;
+  const others = REVISIONS.filter((known) => known !== revision);
   const spoken = isStateless(revision)
-    ? Array.isArray(supportedVersions) && supportedVersions.includes(revision)
-    : // One that does not exist is no other revision but a fault, for the scenarios to find.
-      protocolVersion === revision || !REVISIONS.some((known) => known === protocolVersion);
+    ? !Array.isArray(supportedVersions) ||
+      supportedVersions.includes(revision) ||
+      !supportedVersions.some((one) => typeof one === 'string' && one > revision)
+    : // One that does not exist is no other revision but a fault.
+      !others.some((known) => known === protocolVersion);
   if (!spoken) return undefined;
   const session = arrivals.answer.headers['mcp-session-id'];
   if (!isStateless(revision)) {
@@ -96,6 +117,13 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
     opened.cut();
   }
   return { revision, session: session !== undefined, resumption, capabilities, tools, prompts, resources, templates };
+}
+
+/** A server may serve 2026-07-28 and fail only to say so. */
+async function isModern(exchanges: Exchanges, revision: Revision): Promise<boolean> {
+  if (!isStateless(revision)) return false;
+  const { rpc } = await exchanges.exchange('post', { rpc: { method: 'tools/list' } });
+  return valueAt(rpc, 'result.resultType') !== undefined;
 }
 
 /** Whether the target has what a name is bound to. */

@@ -39,24 +39,10 @@ export async function runScenario(
 ): Promise<Outcome[]> {
   const { now } = target.clock ?? monotonic;
   const outcomes: Outcome[] = [];
+  const [prevents, because] = prevented(scenario, target, facts, options.bind) ?? [];
+  if (prevents) return [passedOver(scenario, facts, because, prevents)];
   for (const params of combinations(scenario.params ?? {})) {
     const began = now();
-    const outcome = (verdict: Verdict, more: Partial<Outcome>): Outcome => ({
-      scenario: scenario.id,
-      title: scenario.title,
-      revision: facts.revision,
-      case: params,
-      verdict,
-      checks: [],
-      transcript: [],
-      ms: now() - began,
-      ...more,
-    });
-    const [verdict, reason] = prevented(scenario, target, facts, options.bind) ?? [];
-    if (verdict) {
-      outcomes.push(outcome(verdict, { ...(reason !== undefined && { reason }) }));
-      continue;
-    }
     let run = await ran(scenario, target, facts, params, options);
     // What this machine's own lateness may have spoiled is looked at once more.
     if (run.checks.some((check) => check.verdict === 'inconclusive'))
@@ -64,11 +50,24 @@ export async function runScenario(
     const { checks, transcript } = run;
     const worst = VERDICTS.find((one) => checks.some((check) => check.verdict === one));
     // A run in which nothing was looked at has shown nothing.
-    outcomes.push(
-      outcome(worst ?? 'skip', { checks, transcript, ...(worst === undefined && { reason: 'no step of it applied' }) }),
-    );
+    const shown = passedOver(scenario, facts, undefined, worst ?? 'skip', params);
+    if (worst === undefined) shown.reason = 'no step of it applied';
+    outcomes.push({ ...shown, checks, transcript, ms: now() - began });
   }
   return masked(options.secrets ?? [])(outcomes);
+}
+
+/** The outcome of a scenario that was not run, and why. */
+export function passedOver(
+  { id, title }: Scenario,
+  { revision }: Facts,
+  reason?: string,
+  verdict: Verdict = 'skip',
+  params: Record<string, unknown> = {},
+): Outcome {
+  const outcome: Outcome = { scenario: id, title, revision, case: params, verdict, checks: [], ms: 0, transcript: [] };
+  if (reason !== undefined) outcome.reason = reason;
+  return outcome;
 }
 
 async function ran(scenario: Scenario, target: Target, facts: Facts, params: object, options: Options): Promise<Run> {

@@ -40,7 +40,7 @@ export const WIRE_CHECKS = [
   rule('wire.event-ids', 'MUST', 'event ids are unique over all streams of a session', 'SSE-2025-05'),
   rule('wire.no-event-ids', 'MAY', 'streams of 2026-07-28 have no event ids', 'H-2026-08'),
   rule('wire.cacheable', 'MAY', 'an event stream says that nobody may keep it', 'HTTP-02'),
-  rule('wire.not-public', 'SHOULD', 'no event stream says that caches may keep it', 'HTTP-02'),
+  rule('wire.not-public', 'SHOULD', 'no event stream says that caches may keep it', 'HTTP-24'),
   rule('wire.buffering', 'SHOULD', 'an event stream asks proxies not to hold it back', 'H-2026-07.1'),
   rule(
     'wire.progress-token',
@@ -53,7 +53,7 @@ export const WIRE_CHECKS = [
   rule('wire.progress-stops', 'MUST', 'no progress after the response', 'U-2025-05.3', 'U-2026-01.3'),
   rule('wire.request-ids', 'MUST', 'the server never uses a request id twice in a session', 'L-2025-08'),
   rule('wire.session-id', 'MUST', 'a session id is of visible ASCII characters', 'S-2025-02.2'),
-  rule('wire.session-new', 'MUST', 'each session has an id of its own', 'S-2025-02.1'),
+  rule('wire.session-new', 'MUST', 'each session has an id of its own', 'S-2025-08.2'),
   rule('wire.no-session', 'SHOULD', 'no session id in 2026-07-28', 'ERA-10.2'),
   rule(
     'wire.error-status',

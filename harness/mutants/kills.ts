@@ -1,0 +1,47 @@
+/** What the scenarios notice of a mutant: run in this process, in virtual time. */
+
+import { ownTarget } from '../own.ts';
+import { runAll } from '../replay/all.ts';
+import type { Bind, Facts } from '../replay/facts.ts';
+import { factsOf, nothingOf } from '../replay/facts.ts';
+import type { Outcome } from '../replay/outcome.ts';
+import type { Revision, Scenario } from '../replay/scenario.ts';
+import type { Mutant } from './mutate.ts';
+
+export const MUTANT_REVISIONS: readonly Revision[] = ['2025-11-25', '2026-07-28'];
+/** No mutant may take longer than a right server by much: what never comes is waited for so long; ms. */
+const TIMEOUT_MS = 3000;
+
+export async function replayed(
+  scenarios: readonly Scenario[],
+  bind: Bind,
+  { wrap, revisions = MUTANT_REVISIONS }: Pick<Mutant, 'wrap' | 'revisions'>,
+): Promise<Outcome[]> {
+  const { target, stop } = ownTarget(wrap);
+  try {
+    const spoken: Facts[] = [];
+    for (const revision of revisions) {
+      const facts = await factsOf(target, revision).catch(() => nothingOf(revision));
+      if (facts) spoken.push(facts);
+    }
+    const quick = scenarios.map((scenario) => ({
+      ...scenario,
+      timeout: Math.min(scenario.timeout ?? TIMEOUT_MS, TIMEOUT_MS),
+    }));
+    return await runAll(quick, target, spoken, { bind, slack: 1 });
+  } finally {
+    stop();
+  }
+}
+
+/** The checks that are not well, with the first reason of each. */
+export function red(
+  outcomes: readonly Outcome[],
+  verdicts: readonly string[] = ['fail', 'warn', 'note'],
+): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { checks, revision } of outcomes)
+    for (const { id, verdict, why } of checks)
+      if (verdicts.includes(verdict) && !found.has(id)) found.set(id, `${revision}: ${why[0]}`);
+  return found;
+}
