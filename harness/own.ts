@@ -18,11 +18,17 @@ export interface Own {
   stop(): void;
 }
 
-/** @param wrap put around the handler of each node, as a mutant is */
-export function ownTarget(wrap: (handler: Handler) => Handler = (handler) => handler): Own {
+/**
+ * @param wrap put around the handler of each node, as a mutant is
+ * @param knobs of the server
+ */
+export function ownTarget(
+  wrap: (handler: Handler) => Handler = (handler) => handler,
+  knobs: Readonly<Record<string, string>> = {},
+): Own {
   const clock = new VirtualClock();
   const store = memoryStore(MOST_ENDED, clock.now);
-  const env = { MCP_SESSION_SECRET: crypto.randomUUID() };
+  const env = { MCP_SESSION_SECRET: crypto.randomUUID(), ...knobs };
   const node = () => {
     const server = createServer({ name: 'everything', version: '1.0.0', features, env, store, clock });
     watch(server.notify, clock);

@@ -15,9 +15,9 @@ const TIMEOUT_MS = 3000;
 export async function replayed(
   scenarios: readonly Scenario[],
   bind: Bind,
-  { wrap, revisions = MUTANT_REVISIONS }: Pick<Mutant, 'wrap' | 'revisions'>,
+  { wrap, revisions = MUTANT_REVISIONS, env }: Pick<Mutant, 'wrap' | 'revisions' | 'env'>,
 ): Promise<Outcome[]> {
-  const { target, stop } = ownTarget(wrap);
+  const { target, stop } = ownTarget(wrap, env);
   try {
     const spoken: Facts[] = [];
     for (const revision of revisions) {

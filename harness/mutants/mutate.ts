@@ -10,6 +10,8 @@ export interface Mutant {
   readonly wrap: (handler: Handler) => Handler;
   /** Where it shows; default: 2025-11-25 and 2026-07-28. */
   readonly revisions?: readonly Revision[];
+  /** Knobs of the server beneath. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Changes requests before they are served. */
@@ -36,8 +38,34 @@ export function message(name: string, change: (message: Json) => unknown): Mutan
   });
 }
 
+/** Changes headers of answers. */
+export function headers(name: string, change: (headers: Headers, request: Request, status: number) => void): Mutant {
+  return answer(name, (response, given) => {
+    const changed = new Headers(response.headers);
+    change(changed, given, response.status);
+    return new Response(response.body, { status: response.status, headers: changed });
+  });
+}
+
+/** Changes the bytes of bodies. */
+export function bytes(name: string, change: (chunk: Uint8Array) => Uint8Array[], which = isEvents): Mutant {
+  return answer(name, (response) => {
+    if (!response.body || !which(response)) return response;
+    const changed = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        for (const one of change(chunk)) controller.enqueue(one);
+      },
+    });
+    return new Response(response.body.pipeThrough(changed), response);
+  });
+}
+
 /** Changes event streams, event by event; an event is what stands between two empty lines. */
-export function events(name: string, change: (event: string, index: number) => string | string[]): Mutant {
+export function events(
+  name: string,
+  change: (event: string, index: number) => string | string[],
+  between = '\n\n',
+): Mutant {
   return answer(name, (response) => {
     if (!isEvents(response) || !response.body) return response;
     const decoder = new TextDecoder();
@@ -51,7 +79,7 @@ export function events(name: string, change: (event: string, index: number) => s
           const parts = waiting.split('\n\n');
           waiting = parts.pop() ?? '';
           for (const part of parts)
-            for (const one of [change(part, index++)].flat()) controller.enqueue(encoder.encode(`${one}\n\n`));
+            for (const one of [change(part, index++)].flat()) controller.enqueue(encoder.encode(`${one}${between}`));
         },
       }),
     );

@@ -80,7 +80,7 @@ export function requestOf(
   const dropped = new Set([...without, ...Object.keys(own)].map((name) => String(name).toLowerCase()));
   for (const name of Object.keys(headers)) if (dropped.has(name)) delete headers[name];
   for (const [name, value] of Object.entries(own))
-    headers[name] = Array.isArray(value) ? value.map(String) : String(value);
+    headers[name] = Array.isArray(value) ? value.map(inBytes) : inBytes(value);
   return {
     method: verb.toUpperCase(),
     headers,
@@ -133,6 +133,11 @@ function completed(
     }
   }
   return { message, named };
+}
+
+/** The bytes of a text in UTF-8, as so many characters: what HTTP sends of them. */
+function inBytes(value: unknown): string {
+  return Array.from(encoder.encode(String(value)), (byte) => String.fromCharCode(byte)).join('');
 }
 
 /** A value as a header can carry it: as it is, or in base64 where it holds what a header may not (2026-07-28, Value Encoding). */
