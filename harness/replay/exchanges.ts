@@ -68,9 +68,13 @@ export class Exchanges {
   async open(
     verb: string,
     given: Request,
-    { sequence, paused }: { sequence?: string | undefined; paused?: boolean | undefined } = {},
+    {
+      sequence,
+      paused,
+      anew,
+    }: { sequence?: string | undefined; paused?: boolean | undefined; anew?: boolean | undefined } = {},
   ): Promise<Arrivals> {
-    const session = this.#sessionOf(given);
+    const session = anew ? undefined : this.#sessionOf(given);
     const target = this.#node(given.node);
     const request = requestOf(verb, given, this.vars, session, () => ++this.#ids);
     const exchange = exchangeOf(++this.#exchanges, verb, session, request);
@@ -116,9 +120,9 @@ export class Exchanges {
   }
 
   /** Sends a request and reads the answer to its end; of an event stream, to the response. @throws NoAnswer */
-  async exchange(verb: string, given: Request): Promise<Answered> {
+  async exchange(verb: string, given: Request, options: { anew?: boolean } = {}): Promise<Answered> {
     const began = this.clock.now();
-    const arrivals = await this.open(verb, given);
+    const arrivals = await this.open(verb, given, options);
     const end = began + this.#limit_ms;
     const isOver = () => arrivals.ended || (arrivals.isStream && verb === 'post' && arrivals.all.some(isResponse));
     while (!isOver()) {
@@ -140,7 +144,8 @@ export class Exchanges {
     if (isStateless(revision)) return [];
     this.sessions.delete(name);
     const params = { protocolVersion: revision, capabilities, clientInfo: CLIENT };
-    const { rpc, arrivals } = await this.exchange('post', { rpc: { method: 'initialize', params } });
+    // It belongs to no session, whichever there are already.
+    const { rpc, arrivals } = await this.exchange('post', { rpc: { method: 'initialize', params } }, { anew: true });
     if (valueAt(rpc, 'result.protocolVersion') !== revision)
       return [`initialize must be answered with ${revision}, got ${show(rpc)}`];
     const id = arrivals.answer.headers['mcp-session-id'];
