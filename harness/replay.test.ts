@@ -5,12 +5,11 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import app from './everything.ts';
 import { MUTANTS } from './mutants/index.ts';
 import type { Handler } from './mutants/mutate.ts';
-import { VARIATIONS } from './mutants/variations.ts';
 import { factsOf } from './replay/facts.ts';
 import { fill, mismatches } from './replay/match.ts';
 import type { Outcome } from './replay/outcome.ts';
@@ -51,27 +50,6 @@ test('this server breaks no rule, in every revision', async () => {
   const outcomes = await replay(right);
   assert.deepEqual(red(outcomes), []);
   assert.ok(outcomes.filter(({ verdict }) => verdict === 'pass').length > 200);
-});
-
-/** Most of a replay is waiting, so several go side by side. */
-const SIDE_BY_SIDE = { concurrency: 6 };
-
-describe('mutants', SIDE_BY_SIDE, () => {
-  for (const { name, wrap } of MUTANTS) {
-    test(`red: ${name}`, async () => {
-      assert.ok(red(await replay(wrap(right))).length > 0, 'no scenario noticed it');
-    });
-  }
-});
-
-describe('legal variations', SIDE_BY_SIDE, () => {
-  for (const { name, wrap } of VARIATIONS) {
-    test(`green: ${name}`, async () => {
-      const outcomes = await replay(wrap(right));
-      assert.deepEqual(red(outcomes), []);
-      assert.ok(outcomes.filter(({ verdict }) => verdict === 'pass').length > 200);
-    });
-  }
 });
 
 for (const runtime of RUNTIMES) {
