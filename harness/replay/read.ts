@@ -61,7 +61,7 @@ function filesOf(path: string): string[] {
     .map((name) => join(path, name));
 }
 
-/** Reads a YAML file of one shape. @throws BadFile */
+/** Reads a YAML file of one shape. @internal @throws BadFile */
 export function read<T extends z.ZodType>(file: string, schema: T): z.output<T> {
   let text: string;
   try {
