@@ -178,7 +178,7 @@ export class Wire {
   /** Of a session, by the event's id: what it brought and where. */
   readonly #events = new Map<string, { data: string; exchange: number }>();
   readonly #requestIds = new Map<string, { message: string; exchange: number }>();
-  readonly #progress = new Map<string, { owner: Exchange; asked: Asked; last: number | undefined }>();
+  readonly #progress = new Map<string, { asked: Asked; last: number | undefined }>();
   readonly #cancelled = new Set<unknown>();
   #sessionEnded = false;
 
@@ -193,7 +193,7 @@ export class Wire {
     for (const asked of exchange.asked) {
       const token = valueAt(asked.params, '_meta.progressToken');
       if (typeof token === 'string' || typeof token === 'number')
-        this.#progress.set(JSON.stringify(token), { owner: exchange, asked, last: undefined });
+        this.#progress.set(this.#progressKey(exchange, token), { asked, last: undefined });
     }
     const body = exchange.request.body ? parsed(textOf(exchange.request.body)) : undefined;
     if (valueAt(body, 'method') === 'notifications/cancelled') this.#cancelled.add(valueAt(body, 'params.requestId'));
@@ -369,7 +369,10 @@ export class Wire {
     if (exchange.verb === 'get') {
       if (exchange.lastEventId === undefined)
         this.#look('wire.no-response-on-get', false, () => `the response ${show(message)} came on it`);
-      const asked = this.#exchanges.flatMap((one) => one.asked).find((one) => one.id === id);
+      const asked = this.#exchanges
+        .filter(({ session }) => session === exchange.session)
+        .flatMap((one) => one.asked)
+        .findLast((one) => one.id === id);
       if (asked) asked.answered = at;
       return asked;
     }
@@ -433,11 +436,16 @@ export class Wire {
     );
   }
 
+  /** A token belongs to a session; in 2026-07-28, where there are none, to a request. */
+  #progressKey(exchange: Exchange, token: unknown): string {
+    const scope = isStateless(this.#revision) ? exchange.number : (exchange.session?.id ?? '');
+    return `${scope}\n${JSON.stringify(token)}`;
+  }
+
   #progressed(exchange: Exchange, message: Record<string, unknown>, _at: number): void {
     const token = valueAt(message, 'params.progressToken');
-    const known = this.#progress.get(JSON.stringify(token));
-    const own = known && (known.owner === exchange || !isStateless(this.#revision));
-    if (!this.#look('wire.progress-token', !!own, () => `no request in progress here has the token ${show(token)}`))
+    const known = this.#progress.get(this.#progressKey(exchange, token));
+    if (!this.#look('wire.progress-token', !!known, () => `no request in progress here has the token ${show(token)}`))
       return;
     if (!known) return;
     this.#look(
