@@ -23,6 +23,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   html: async () => (await import('./commands/html.ts')).html,
   show: async () => (await import('./commands/show.ts')).show,
   coverage: async () => (await import('./commands/coverage.ts')).coverage,
+  record: async () => (await import('./commands/record.ts')).record,
   bind: async () => (await import('./commands/bind.ts')).bind,
 };
 
