@@ -1,0 +1,154 @@
+/** The official SDK, version 1, with sessions and resumption as its own example `simpleStreamableHttp` wires them. */
+
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { InMemoryEventStore } from '@modelcontextprotocol/sdk/examples/shared/inMemoryEventStore.js';
+import { createMcpExpressApp } from '@modelcontextprotocol/sdk/server/express.js';
+import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { CreateMessageResultSchema, ElicitResultSchema, isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { said, sleep, user } from './fixtures.ts';
+import { listen } from './listen.ts';
+
+function getServer(): McpServer {
+  const server = new McpServer({ name: 'sdk-v1', version: '1.32.2' }, { capabilities: { logging: {} } });
+
+  server.registerTool('test_simple_text', { description: 'Answers one text' }, () => ({ content: [said.text] }));
+
+  server.registerTool('test_error_handling', { description: 'Fails, every time' }, () => {
+    throw new Error(said.failure.text);
+  });
+
+  server.registerTool(
+    'test_tool_with_progress',
+    { description: 'Reports progress at 0, 50 and 100 of 100' },
+    async (extra) => {
+      const progressToken = extra._meta?.progressToken;
+      for (const progress of [0, 50, 100]) {
+        if (progress > 0) await sleep(50);
+        if (progressToken !== undefined)
+          await extra.sendNotification({
+            method: 'notifications/progress',
+            params: { progressToken, progress, total: 100 },
+          });
+      }
+      return { content: [said.progress] };
+    },
+  );
+
+  server.registerTool('test_tool_with_logging', { description: 'Logs three messages' }, async (extra) => {
+    for (const data of said.logs) {
+      await server.sendLoggingMessage({ level: 'info', data }, extra.sessionId);
+      await sleep(50);
+    }
+    return { content: [said.logging] };
+  });
+
+  server.registerTool('test_logging_tool', { description: 'Logs one message' }, async (extra) => {
+    await server.sendLoggingMessage({ level: 'info', data: said.logs[0] }, extra.sessionId);
+    return { content: [said.logging] };
+  });
+
+  server.registerTool('test_trigger_tool_change', { description: 'Says that the tools changed' }, () => {
+    server.sendToolListChanged();
+    return { content: [said.changed] };
+  });
+
+  server.registerTool('test_trigger_prompt_change', { description: 'Says that the prompts changed' }, () => {
+    server.sendPromptListChanged();
+    return { content: [said.changed] };
+  });
+
+  server.registerTool('test_reconnection', { description: 'Closes its stream half way' }, async (extra) => {
+    await sleep(50);
+    extra.closeSSEStream?.();
+    await sleep(100);
+    return { content: [said.reconnection] };
+  });
+
+  server.registerTool(
+    'test_elicitation',
+    { description: 'Asks the user for a name and an email address', inputSchema: { message: z.string() } },
+    async ({ message }, extra) => {
+      const { action, content } = await extra.sendRequest(
+        { method: 'elicitation/create', params: { mode: 'form', message, requestedSchema: user } },
+        ElicitResultSchema,
+      );
+      return { content: [said.user(action, content)] };
+    },
+  );
+
+  server.registerTool(
+    'test_sampling',
+    { description: "Puts a prompt to the client's model", inputSchema: { prompt: z.string() } },
+    async ({ prompt }, extra) => {
+      const { content } = await extra.sendRequest(
+        {
+          method: 'sampling/createMessage',
+          params: { messages: [{ role: 'user', content: { type: 'text', text: prompt } }], maxTokens: 100 },
+        },
+        CreateMessageResultSchema,
+      );
+      return { content: [said.model(content)] };
+    },
+  );
+
+  server.registerResource('static-text', 'test://static-text', { mimeType: 'text/plain' }, ({ href }) => ({
+    contents: [{ uri: href, mimeType: 'text/plain', text: said.resource }],
+  }));
+
+  server.registerResource(
+    'template',
+    new ResourceTemplate('test://template/{id}/data', { list: undefined }),
+    { mimeType: 'application/json' },
+    ({ href }, { id }) => ({ contents: [{ uri: href, mimeType: 'application/json', text: said.data(String(id)) }] }),
+  );
+
+  server.registerPrompt('test_simple_prompt', { description: 'One message' }, () => ({
+    messages: [{ role: 'user', content: said.prompt }],
+  }));
+
+  server.registerPrompt(
+    'test_prompt_with_arguments',
+    { description: 'A message with two arguments', argsSchema: { arg1: z.string(), arg2: z.string() } },
+    ({ arg1, arg2 }) => ({ messages: [{ role: 'user', content: said.arguments(arg1, arg2) }] }),
+  );
+
+  return server;
+}
+
+const transports = new Map<string, StreamableHTTPServerTransport>();
+
+async function handle(request: IncomingMessage & { body?: unknown }, response: ServerResponse): Promise<void> {
+  const { 'mcp-session-id': sessionId } = request.headers as Record<string, string | undefined>;
+  const known = sessionId === undefined ? undefined : transports.get(sessionId);
+  if (known) return known.handleRequest(request, response, request.body);
+  if (sessionId !== undefined) return refuse(response, 404, -32001, 'Session not found');
+  if (!isInitializeRequest(request.body))
+    return refuse(response, 400, -32000, 'Bad Request: No valid session ID provided');
+
+  const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+    sessionIdGenerator: randomUUID,
+    eventStore: new InMemoryEventStore(),
+    onsessioninitialized: (id) => {
+      transports.set(id, transport);
+    },
+  });
+  transport.onclose = () => {
+    if (transport.sessionId !== undefined) transports.delete(transport.sessionId);
+  };
+  await getServer().connect(transport);
+  await transport.handleRequest(request, response, request.body);
+}
+
+function refuse(response: ServerResponse, status: number, code: number, message: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id: null }));
+}
+
+const app = createMcpExpressApp();
+app.post('/mcp', handle);
+app.get('/mcp', handle);
+app.delete('/mcp', handle);
+listen(createServer(app));
