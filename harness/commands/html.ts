@@ -1,5 +1,5 @@
 /**
- * `mcp-replay html <results.json ...>`: pages from what `--reporter json` wrote.
+ * `mcp-replay html <results.json ...>`: pages from what `--reporter json` wrote. `name=results.json` gives a target another name.
  *
  *     --out <file>               default: the standard output
  *
@@ -7,7 +7,7 @@
  * file.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { BadFile } from '../replay/read.ts';
 import { resultsSchema } from '../replay/reports/json.ts';
@@ -36,7 +36,14 @@ function parsed(args: string[]) {
   }
 }
 
-function read(file: string): Results {
+/** `name=file`, unless that is a file itself. */
+function read(given: string): Results {
+  const [, name, path] = (!existsSync(given) && /^([^=]+)=(.+)$/.exec(given)) || [];
+  const results = readFile(path ?? given);
+  return name === undefined ? results : { ...results, target: name };
+}
+
+function readFile(file: string): Results {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));

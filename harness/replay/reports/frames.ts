@@ -15,7 +15,8 @@ export function frameLine(event: Event, most = 300): string {
 function told(event: Event): [sign: string, text: string] {
   switch (event.what) {
     case 'request':
-      return ['>', [event.method, event.node, headerText(event.headers), event.body].filter(Boolean).join('  ')];
+      // The message first: headers are many, and a line may be cut.
+      return ['>', [event.method, event.node, event.body, headerText(event.headers)].filter(Boolean).join('  ')];
     case 'answer':
       return ['<', `${event.status}  ${headerText(event.headers)}`];
     case 'chunk':

@@ -5,6 +5,7 @@ import { frameLine, withoutRepeats } from './frames.ts';
 import { oneLine } from './printable.ts';
 import type { Looks, Reporter } from './reporter.ts';
 import { byReason, findingsOf, isFinding, many, nameOf, type Results, summary } from './results.ts';
+import { titleOf } from './titles.ts';
 
 const MARKS: Record<Verdict, string> = {
   error: 'ERROR',
@@ -60,7 +61,10 @@ export function pretty({ colour, quiet }: Looks): Reporter {
     const findings = findingsOf(outcomes);
     if (findings.length > 0) lines.push('', `${many(findings.length, 'check was', 'checks were')} found wanting:`);
     for (const { check, runs } of findings) {
-      lines.push(`  ${mark(check.verdict, 6)} ${check.id} (${[check.level, ...check.requirement].join(', ')})`);
+      const title = runs[0] ? titleOf(check.id, runs[0].outcome) : '';
+      lines.push(
+        `  ${mark(check.verdict, 6)} ${check.id} (${[check.level, ...check.requirement].join(', ')}): ${title}`,
+      );
       const [first] = check.why;
       if (first !== undefined) lines.push(`         ${oneLine(first)}`);
       const names = runs.slice(0, NAMED).map((run) => nameOf(run.outcome));

@@ -25,7 +25,9 @@ ${facts(results)}
 ${bar(new Map([...counts].filter(([verdict]) => verdict !== 'unseen')))}`,
     counts,
     main: html`${findings(outcomes, known)}${rules(verdicts)}${passedOver(outcomes)}`,
-    footer: `${many(outcomes.length, 'run')} of scenarios, ${many(checksOf(outcomes), 'check')}. What each verdict says:`,
+    footer: `Made by ${Object.entries(results.versions ?? { 'mcp-replay': '' })
+      .map((one) => one.join(' ').trim())
+      .join(' on ')}. What each verdict says:`,
   });
 }
 
@@ -51,7 +53,7 @@ export function headline({ outcomes, failOn, interrupted }: Results): { verdict:
   return { verdict: 'pass', text: `No rule is broken${part}` };
 }
 
-function facts({ outcomes, started, versions, requirements }: Results): Markup {
+function facts({ outcomes, started, requirements }: Results): Markup {
   const told: [string, string][] = [
     ['Revisions', [...new Set(outcomes.map(({ revision }) => revision))].sort().join(', ') || 'none'],
     ['Scenarios', String(new Set(outcomes.map(({ scenario }) => scenario)).size)],
@@ -60,7 +62,6 @@ function facts({ outcomes, started, versions, requirements }: Results): Markup {
   ];
   if (requirements && requirements.length > 0) told.push(['Requirements proven', proven({ outcomes, requirements })]);
   if (started !== undefined) told.push(['Began', started.replace('T', ' ').replace(/\.\d+Z$|Z$/, ' UTC')]);
-  for (const [name, version] of Object.entries(versions ?? {})) told.push([name, version]);
   return html`<dl class="facts">${told.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 

@@ -49,7 +49,7 @@ h1{font-size:28px;line-height:1.2;font-weight:650;letter-spacing:-.015em;margin:
 .tools fieldset{border:0;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:6px;min-width:0}
 .tools label{position:relative;cursor:pointer;border-radius:999px}
 .tools input[type=checkbox]{position:absolute;inset:0;opacity:0;margin:0;cursor:pointer}
-.tools label:has(:not(:checked)) .badge{background:none;color:var(--soft);box-shadow:inset 0 0 0 1px var(--line);text-decoration:line-through}
+.tools label:has(input:not(:checked)) .badge{background:none;color:var(--soft);box-shadow:inset 0 0 0 1px var(--line);text-decoration:line-through}
 .tools label:has(:focus-visible){outline:2px solid var(--accent);outline-offset:2px}
 .tools .badge{padding:3px 10px}
 .tools input[type=search]{font:inherit;font-size:14px;color:inherit;background:var(--raised);border:1px solid var(--line);border-radius:6px;padding:4px 10px;width:15rem;margin-left:auto}
@@ -73,16 +73,17 @@ h3{font-size:15px;font-weight:600;display:inline}
 .card>summary::-webkit-details-marker,.group>summary::-webkit-details-marker,.run>summary::-webkit-details-marker{display:none}
 .card>summary{display:grid;gap:4px;padding:12px 40px 12px 16px;position:relative}
 .card>summary::after,.group>summary::after{content:"";position:absolute;right:18px;top:19px;width:7px;height:7px;border-right:2px solid var(--soft);border-bottom:2px solid var(--soft);rotate:45deg}
-.card[open]>summary::after,.group[open]>summary::after{rotate:-135deg;top:23px}
+.card[open]>summary::after,.group[open]>summary::after{rotate:-135deg;top:22px}
 .card>summary:hover,.group>summary:hover{background:var(--raised);border-radius:7px}
 .card .line{display:flex;flex-wrap:wrap;gap:2px 10px;align-items:baseline}
 .card .id{font-weight:600;font-size:14px}
 .card .meta{font-size:13px}
 .card .why{display:grid;gap:2px;font-size:14px}
 .card .why span{display:-webkit-box;-webkit-line-clamp:3;-webkit-box-orient:vertical;overflow:hidden}
+.card[open]>summary .why span{display:block}
 .run{border-top:1px solid var(--line);padding:0 16px}
-.run>summary{padding:9px 0;display:flex;flex-wrap:wrap;gap:0 10px;align-items:baseline;font-size:14px}
-.run>summary::before{content:"";width:6px;height:6px;border-right:2px solid var(--soft);border-bottom:2px solid var(--soft);rotate:-45deg;align-self:center}
+.run>summary{position:relative;padding:9px 0 9px 17px;display:flex;flex-wrap:wrap;gap:0 10px;align-items:baseline;font-size:14px}
+.run>summary::before{content:"";position:absolute;left:1px;top:17px;width:6px;height:6px;border-right:2px solid var(--soft);border-bottom:2px solid var(--soft);rotate:-45deg}
 .run[open]>summary::before{rotate:45deg}
 .run>summary b{font-weight:550}
 .run[open]{padding-bottom:16px}
@@ -91,9 +92,11 @@ h3{font-size:15px;font-weight:600;display:inline}
 .whys li{padding-left:14px;position:relative}
 .whys li::before{content:"";position:absolute;left:2px;top:.62em;width:5px;height:5px;border-radius:50%;background:var(--soft)}
 .elsewhere{border-top:1px solid var(--line);padding:9px 16px;font-size:14px}
+.rest>summary{border-top:1px solid var(--line);padding:9px 16px}
 .elsewhere ul{list-style:none;padding:6px 0 0}
 :target{scroll-margin-top:4.5rem}
-.card:target,.run:target,tr:target>*{background:var(--wash)}
+.card:target,.run:target>summary,.reason:target{box-shadow:0 0 0 2px var(--accent);border-radius:6px}
+tr:target>*{background:var(--wash)}
 
 .group>summary{display:grid;grid-template-columns:minmax(0,1fr) auto 120px;gap:4px 20px;align-items:center;padding:10px 44px 10px 16px;position:relative}
 .group .tally{color:var(--soft);font-size:13px;text-align:right}
@@ -207,7 +210,9 @@ h1{font-size:22px}
 .group .rows,.group .rows tbody,.group .rows tr,.group .rows td,.group .rows th{display:block;width:auto!important}
 .group .rows tr{border-top:1px solid var(--line);padding:8px 0}
 .group .rows tbody td,.group .rows tbody th{border:0;padding:3px 12px}
-.lane{grid-template-columns:104px minmax(0,1fr) 34px;gap:6px}
+.lane{grid-template-columns:92px minmax(0,1fr) 34px;gap:6px}
+.axis span span:nth-child(even){display:none}
+.frames .headers>summary code{display:none}
 .frames .ms{padding-left:8px;padding-right:4px}
 .frames .no{display:none}
 .frames td,.frames th{padding-left:4px}
@@ -223,5 +228,4 @@ body{font-size:11px}
 a{color:inherit}
 .badge,.bar i{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
-@media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 `;

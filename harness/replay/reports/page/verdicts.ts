@@ -3,6 +3,7 @@
 import type { Check, Outcome } from '../../outcome.ts';
 import type { Requirement } from '../../requirements.ts';
 import { type Results, worst } from '../results.ts';
+import { titleOf } from '../titles.ts';
 import type { Shown } from './badge.ts';
 
 /** A check, with all that was seen of it. */
@@ -72,7 +73,12 @@ function seenOf(outcomes: readonly Outcome[]): Seen[] {
   const seen = new Map<string, Seen>();
   for (const outcome of outcomes)
     for (const check of outcome.checks) {
-      const known: Seen = seen.get(check.id) ?? { id: check.id, verdict: 'unseen', runs: [], told: outcome.title };
+      const known: Seen = seen.get(check.id) ?? {
+        id: check.id,
+        verdict: 'unseen',
+        runs: [],
+        told: titleOf(check.id, outcome),
+      };
       known.runs.push({ outcome, check });
       seen.set(check.id, known);
     }
