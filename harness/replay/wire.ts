@@ -127,6 +127,8 @@ export interface Exchange {
   readonly onlyTells: boolean;
   /** The message names its revision itself, as 2026-07-28 has it. */
   readonly claims: boolean;
+  /** It is a response, which only the older revisions have from clients. */
+  readonly responds: boolean;
   /** Where a stream is read on from. */
   readonly lastEventId: string | undefined;
   arrivals?: Arrivals;
@@ -156,9 +158,10 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
         (typeof one.method === 'string' ? one.id === undefined : one.result !== undefined || one.error !== undefined),
     );
   const lastEventId = verb === 'get' ? headerOf(request, 'last-event-id') : undefined;
+  const responds = onlyTells && isRecord(body) && body.method === undefined;
   const meta = valueAt(body, 'params._meta');
   const claims = isRecord(meta) && Object.hasOwn(meta, `${META}protocolVersion`);
-  return { number, verb, session, request, asked, onlyTells, claims, lastEventId, messages: 0 };
+  return { number, verb, session, request, asked, onlyTells, claims, responds, lastEventId, messages: 0 };
 }
 
 /** What is known beyond a run: a session id must be new in all of them. */
@@ -201,10 +204,10 @@ export class Wire {
   }
 
   /** A message of the other era, which one endpoint may serve too: the rules of this revision are not about it. */
-  #isOfOtherEra({ asked, onlyTells, claims, request }: Exchange): boolean {
+  #isOfOtherEra({ asked, onlyTells, claims, responds, request }: Exchange): boolean {
     if (asked.length === 0 && !onlyTells) return false;
     if (!isStateless(this.#revision)) return claims;
-    return !claims && !isStateless(headerOf(request, 'mcp-protocol-version') ?? '');
+    return responds || (!claims && !isStateless(headerOf(request, 'mcp-protocol-version') ?? ''));
   }
 
   answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
