@@ -124,7 +124,8 @@ export class Exchanges {
     const began = this.clock.now();
     const arrivals = await this.open(verb, given, options);
     const end = began + this.#limit_ms;
-    const isOver = () => arrivals.ended || (arrivals.isStream && verb === 'post' && arrivals.all.some(isResponse));
+    const wanted = given.batch?.filter(({ method }) => method !== undefined).length ?? 1;
+    const isOver = () => arrivals.ended || (arrivals.isStream && verb === 'post' && responses(arrivals) >= wanted);
     while (!isOver()) {
       const left = end - this.clock.now();
       if (left <= 0 || !(await arrivals.next(left))) {
@@ -133,7 +134,8 @@ export class Exchanges {
       }
     }
     const body = arrivals.isStream ? arrivals.all.map(messageOf) : [parsed(arrivals.text)];
-    const messages = body.filter((message) => message !== undefined);
+    // A batch may be answered as one, too.
+    const messages = (given.batch ? body.flat() : body).filter((message) => message !== undefined);
     const rpc = arrivals.isStream ? messages.findLast((one) => isRecord(one) && !('method' in one)) : messages[0];
     return { arrivals, rpc, messages, text: arrivals.text, ms: this.clock.now() - began };
   }
@@ -227,7 +229,6 @@ export class Exchanges {
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-function isResponse(arrival: Arrival): boolean {
-  const message = messageOf(arrival);
-  return isRecord(message) && !('method' in message);
+function responses({ all }: Arrivals): number {
+  return all.flatMap(messageOf).filter((message) => isRecord(message) && !('method' in message)).length;
 }

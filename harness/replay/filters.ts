@@ -5,10 +5,16 @@ import { mirroredOf } from './mirrored.ts';
 
 const encoder = new TextEncoder();
 
-const FILTERS: Record<string, (value: unknown, vars: Vars) => unknown> = {
+const FILTERS: Record<string, (value: unknown, vars: Vars, word: string) => unknown> = {
   /** Base64 of its UTF-8. */
   base64: (value) => btoa(String.fromCharCode(...encoder.encode(String(value)))),
   upper: (value) => String(value).toUpperCase(),
+  lower: (value) => String(value).toLowerCase(),
+  /** `${args|marked:here}`: an object, each text of which ends with a mark. */
+  marked: (value, _vars, word) =>
+    Object.fromEntries(
+      Object.entries(value ?? {}).map(([key, one]) => [key, typeof one === 'string' ? `${one}-${word}` : one]),
+    ),
   /** Without its last four characters. */
   shortened: (value) => String(value).slice(0, -4),
   /** With another character in the middle. */
@@ -26,8 +32,9 @@ const FILTERS: Record<string, (value: unknown, vars: Vars) => unknown> = {
 };
 
 /** @throws Error naming a filter that is not there */
-export function filtered(value: unknown, name: string, vars: Vars): unknown {
+export function filtered(value: unknown, given: string, vars: Vars): unknown {
+  const [name = '', word = ''] = given.split(':');
   const filter = Object.hasOwn(FILTERS, name) ? FILTERS[name] : undefined;
   if (!filter) throw new Error(`no filter is named "${name}"; there are ${Object.keys(FILTERS).join(', ')}`);
-  return filter(value, vars);
+  return filter(value, vars, word);
 }

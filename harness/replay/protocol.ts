@@ -69,8 +69,8 @@ export function requestOf(
     body = JSON.stringify(request.batch.map((one) => completed(one, request, revision, nextId, vars).message));
   else if (typeof request.raw === 'string') body = request.raw;
   else if (request.raw) {
-    const { before = '', repeat, times, after = '' } = request.raw;
-    body = before + repeat.repeat(times) + after;
+    const { before = '', repeat, times, close = '', after = '' } = request.raw;
+    body = before + repeat.repeat(times) + close.repeat(times) + after;
   } else if (request.base64 !== undefined) body = Uint8Array.from(atob(request.base64), (char) => char.charCodeAt(0));
   const own = request.headers ?? {};
   if (!isRecord(own)) throw new Error(`"headers" must be an object, got ${show(own)}`);

@@ -2,7 +2,7 @@
 
 import { type Arrival, type Arrivals, messageOf } from './arrivals.ts';
 import { type Clock, type Lateness, monotonic, pause } from './clock.ts';
-import { type Answered, Exchanges, NoAnswer } from './exchanges.ts';
+import { type Answered, Exchanges, NO_ANSWER, NoAnswer } from './exchanges.ts';
 import { type Bind, type Facts, prevented } from './facts.ts';
 import { masked } from './mask.ts';
 import { fill, isRecord, mismatches, show, type Vars, valueAt } from './match.ts';
@@ -153,6 +153,8 @@ class Run {
         if (found && !step.probe) this.#check(step, place, found);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
+        // A connection that is closed at once is an answer too, and a probe may get any.
+        if (step.probe && error instanceof NoAnswer && !message.startsWith(NO_ANSWER)) continue;
         // After a failure what it would have given is missing: that is no fault of the scenario.
         const failed = this.checks.some(({ verdict }) => verdict !== 'pass');
         if (error instanceof NoAnswer) this.#check(step, place, [message]);
@@ -234,7 +236,7 @@ class Run {
     if (step.frames) return step.mode === 'interleaved' ? this.#interleaved(step) : this.#frames(step);
     if (step.quiet) return this.#quiet(step.quiet);
     if (step.cut) return this.#cut(step.cut);
-    if (step.pages) return this.#pages(step.pages);
+    if (step.pages) return this.#pages(fill(step.pages, this.#vars));
     if (step.parallel) {
       const lists = step.parallel.map((list, index) => this.all(list, `${place}.${index + 1}.`));
       await Promise.all(lists);

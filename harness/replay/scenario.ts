@@ -49,6 +49,7 @@ const text = z.union([
     before: z.string().optional(),
     repeat: z.string(),
     times: z.int().positive(),
+    close: z.string().optional().describe('as often, behind it'),
     after: z.string().optional(),
   }),
 ]);
@@ -142,7 +143,10 @@ const common = {
   requirement: requirement.optional(),
   level: z.enum(LEVELS).optional().describe('default: that of the scenario'),
   when: anything.optional().describe('{variable: matcher}: else the step is passed over'),
-  probe: z.literal(true).optional().describe('only finds out what applies to this server: no check of its own'),
+  probe: z
+    .literal(true)
+    .optional()
+    .describe('only finds out what applies to this server: no check of its own; a closed connection is fine'),
 };
 
 /** What a step can be; each step is one of these. */

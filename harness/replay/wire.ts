@@ -28,6 +28,7 @@ export const WIRE_CHECKS = [
   rule('wire.accepted-empty', 'MUST', 'a 202 has no body', 'H-2025-03', 'H-2026-03.1', 'B-05.1'),
   rule('wire.result-status', 'MUST', 'a result comes with status 200', 'H-2025-05', 'H-2026-04'),
   rule('wire.response-id', 'MUST', 'a response has the id of its request, of the same type', 'B-03.1'),
+  rule('wire.no-array', 'MUST', 'no answer is a list of messages: batches are gone', 'H-2025-02.1', 'H-2026-02.1'),
   rule('wire.one-response', 'MUST', 'a request has one response', 'JSON-RPC-08'),
   rule('wire.after-response', 'SHOULD', 'nothing comes on a stream after the response', 'H-2025-08.2'),
   rule('wire.nothing-after', 'MUST', 'a stream brings nothing after the response', 'H-2026-05.1'),
@@ -54,6 +55,7 @@ export const WIRE_CHECKS = [
   rule('wire.request-ids', 'MUST', 'the server never uses a request id twice in a session', 'L-2025-08'),
   rule('wire.session-id', 'MUST', 'a session id is of visible ASCII characters', 'S-2025-02.2'),
   rule('wire.session-new', 'MUST', 'each session has an id of its own', 'S-2025-08.2'),
+  rule('wire.session-same', 'SHOULD', 'no later answer brings another session id', 'S-2025-01.2'),
   rule('wire.no-session', 'SHOULD', 'no session id in 2026-07-28', 'ERA-10.2'),
   rule(
     'wire.error-status',
@@ -223,7 +225,15 @@ export class Wire {
       if (exchange.asked.some(({ method }) => method === 'initialize') && exchange.session === undefined) {
         this.#look('wire.session-new', !this.#known.sessionIds.has(id), () => `the session id ${show(id)} came before`);
         this.#known.sessionIds.add(id);
-      }
+      } else if (
+        exchange.session?.id !== undefined &&
+        headerOf(exchange.request, 'mcp-session-id') === exchange.session.id
+      )
+        this.#look(
+          'wire.session-same',
+          id === exchange.session.id,
+          () => `the session ${show(exchange.session?.id)} was answered with the id ${show(id)}`,
+        );
     }
     if (status === 405) this.#look('wire.allow', !!headers.allow, () => 'status 405 came without the header Allow');
     if (arrivals.isStream && status === 200) {
@@ -258,6 +268,7 @@ export class Wire {
     this.#look('wire.event-type', event === undefined || event === 'message', () => `the event is a ${show(event)}`);
     const fits = Array.isArray(message) ? message.every(isRecord) : isRecord(message);
     if (!this.#look('wire.event-data', fits, () => `the data of an event is ${show(data)}`)) return;
+    this.#notArray(exchange, message);
     for (const one of [message].flat()) this.#message(exchange, one, arrival.at);
   }
 
@@ -277,6 +288,7 @@ export class Wire {
     if (isJson && text !== '') this.#look('wire.json', body !== undefined, () => `the body is ${show(text)}`);
     if (exchange.asked.length > 0 && answer.status === 200)
       this.#look('wire.one-response', body !== undefined, () => `no response came: the body is ${show(text)}`);
+    this.#notArray(exchange, body);
     if (body !== undefined) for (const one of [body].flat()) this.#message(exchange, one, this.#clock.now());
     const [asked] = exchange.asked;
     if (!asked || exchange.asked.length > 1) return;
@@ -336,6 +348,11 @@ export class Wire {
     // What is replayed comes again, on another exchange, as it was.
     const replayed = known !== undefined && exchange.lastEventId !== undefined && known.exchange !== exchange.number;
     this.#look('wire.event-ids', !known || (replayed && known.data === data), () => `the id ${show(id)} came twice`);
+  }
+
+  #notArray({ asked }: Exchange, body: unknown): void {
+    if (asked.length === 0 || this.#revision === '2025-03-26') return;
+    this.#look('wire.no-array', !Array.isArray(body), () => `the answer is a list: ${show(body)}`);
   }
 
   #message(exchange: Exchange, message: unknown, at: number): void {
