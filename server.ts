@@ -91,7 +91,8 @@ export interface Server {
 
 /** @throws Error naming the knob or the definition that cannot be served */
 export function createServer(options: ServerOptions): Server {
-  const { features, instructions, cache, env = {}, clock = systemClock, onError = logError, ...info } = options;
+  const { features, instructions, cache, env = {}, clock = systemClock, onError = logError, ...rest } = options;
+  const { store: given, ...info } = rest;
   const config = readConfig(env);
   const kind = runtime();
   const shared = kind !== 'workers';
@@ -128,7 +129,7 @@ export function createServer(options: ServerOptions): Server {
   const sealed = seal(config.MCP_SESSION_SECRET);
   // With a secret of its own this node is the only one that can open its sessions, so it knows when one is idle.
   const alone = config.MCP_SESSION_SECRET === '';
-  const store = options.store ?? memoryStore(config.MCP_MAX_ENDED, clock.now);
+  const store = given ?? memoryStore(config.MCP_MAX_ENDED, clock.now);
   const known = sessions({
     seal: sealed,
     store,

@@ -327,6 +327,17 @@ test(
   }),
 );
 
+test(
+  'what a server is made with is no part of what it says of itself',
+  serving(
+    async (client) => {
+      const answer = await client.tell({ jsonrpc: '2.0', id: 0, method: 'initialize', params: handshake });
+      assert.deepEqual(answer.result.serverInfo, { name: 'under-test', version: '1.2.3' });
+    },
+    { store: memoryStore(10, Date.now) },
+  ),
+);
+
 for (const [asked, answered] of [
   ['2025-11-25', '2025-11-25'],
   ['2025-06-18', '2025-06-18'],

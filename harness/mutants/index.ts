@@ -3,7 +3,8 @@
  * red tests nothing.
  */
 
+import { FEATURES } from './features.ts';
 import { FIRST } from './first.ts';
 import type { Mutant } from './mutate.ts';
 
-export const MUTANTS: readonly Mutant[] = [...FIRST];
+export const MUTANTS: readonly Mutant[] = [...FIRST, ...FEATURES];

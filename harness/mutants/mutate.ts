@@ -27,14 +27,37 @@ export function answer(
   return { name, wrap: (handler) => async (given) => change(await handler(given.clone()), given) };
 }
 
-/** Changes the messages of JSON answers. */
+/** Changes messages, in JSON bodies and on event streams. */
 export function message(name: string, change: (message: Json) => unknown): Mutant {
-  return answer(name, async (response) => {
+  const streams = events(name, (event) =>
+    event.replace(/^data: (\{.*)$/m, (_line, text: string) => `data: ${JSON.stringify(change(JSON.parse(text)))}`),
+  );
+  return answer(name, async (response, given) => {
+    if (isEvents(response)) return streams.wrap(() => Promise.resolve(response))(given);
     if (!isJson(response)) return response;
     const text = await response.text();
     if (text === '') return new Response(null, response);
     const body = JSON.parse(text) as Json | Json[];
     return new Response(JSON.stringify(Array.isArray(body) ? body.map(change) : change(body)), response);
+  });
+}
+
+/** Changes results. */
+export function result(name: string, change: (result: Record<string, unknown>) => unknown): Mutant {
+  return message(name, (one) => (one.result ? { ...one, result: change(one.result) } : one));
+}
+
+/** Changes the text of the bodies of POSTs before they are served. */
+export function asked(name: string, change: (text: string) => string): Mutant {
+  return request(name, async (given) => {
+    if (given.method !== 'POST') return given;
+    const body = await given.clone().arrayBuffer();
+    const text = new TextDecoder().decode(body);
+    const changed = change(text);
+    if (changed === text) return given;
+    const headers = new Headers(given.headers);
+    headers.delete('content-length');
+    return new Request(given, { headers, body: changed });
   });
 }
 
