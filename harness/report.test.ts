@@ -260,6 +260,18 @@ test('GitHub gets one command for each check that was found wanting, in one line
       { fail: 'error', error: 'error', warn: 'warning', inconclusive: 'warning' }[check.verdict as 'fail'] ?? 'notice',
     );
   }
+  const [odd] = outcomes.filter(({ verdict }) => verdict === 'fail');
+  const check = {
+    id: 'x',
+    level: 'MUST' as const,
+    requirement: ['a:b,c%\r\n'],
+    verdict: 'fail' as const,
+    why: ['x:y,z\n'],
+  };
+  assert.equal(
+    github().end({ target: 'x', outcomes: [{ ...(odd as Outcome), scenario: 's', case: {}, checks: [check] }] }),
+    '::error title=x (MUST%2C a%3Ab%2Cc%25\\u000d%0A)::x:y,z%0A%0Ain 1 run:%0A- s (2025-11-25)\n',
+  );
   assert.match(github().end(results), /100%25/);
   const table = stepSummary(results);
   for (const row of table.split('\n').filter((line) => line.startsWith('| fail | test')))
@@ -306,6 +318,8 @@ test('the page has each check, and each frame of each failure', () => {
         new RegExp(`<details class="run" id="run-${index + 1}"([\\s\\S]*?)(?=<details class="run"|<section)`).exec(
           html,
         ) ?? [];
+      const rows = own.match(/<tr class="m-(?!body)/g)?.length ?? 0;
+      assert.equal(rows, outcome.transcript.filter(({ what }) => what !== 'chunk').length, nameOf(outcome));
       const text = textOf(own);
       for (const event of outcome.transcript) {
         if (event.what === 'chunk')
