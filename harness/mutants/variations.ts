@@ -1,4 +1,4 @@
-import { answer, bytes, events, headers, isJson, type Mutant, message } from './mutate.ts';
+import { answer, bytes, events, headers, isJson, type Mutant, message, result } from './mutate.ts';
 
 /** Servers that are right in an unusual way: nothing may turn red. */
 export const VARIATIONS: readonly Mutant[] = [
@@ -42,8 +42,9 @@ export const VARIATIONS: readonly Mutant[] = [
       const odd = given.headers.get('last-event-id');
       const known = new Headers(given.headers);
       // A header carries the bytes of UTF-8, which Fetch shows as so many characters.
-      const read = odd && new TextDecoder().decode(Uint8Array.from(odd, (char) => char.charCodeAt(0)));
-      if (read) known.set('last-event-id', read.replace(/^\{"at": "(.*) \u00e9\/:\u4e16"\}$/, '$1'));
+      const read = new TextDecoder().decode(Uint8Array.from(odd ?? '', (char) => char.charCodeAt(0)));
+      const [, even] = /^\{"at": "(.*) \u00e9\/:\u4e16"\}$/.exec(read) ?? [];
+      if (even !== undefined) known.set('last-event-id', even);
       const odder = events('', (event) => event.replace(/^id: (.*)$/m, 'id: {"at": "$1 \u00e9/:\u4e16"}'));
       return odder.wrap(handler)(new Request(given, { headers: known }));
     },
@@ -98,11 +99,25 @@ export const VARIATIONS: readonly Mutant[] = [
       given.method === 'DELETE' ? new Response(null, { status: 405, headers: { allow: 'GET, POST' } }) : handler(given),
   },
   {
-    name: 'no stream for GET',
+    name: 'no stream for GET but to resume',
     wrap: (handler) => async (given) =>
-      given.method === 'GET' ? new Response(null, { status: 405, headers: { allow: 'POST, DELETE' } }) : handler(given),
+      given.method === 'GET' && !given.headers.has('last-event-id')
+        ? new Response(null, { status: 405, headers: { allow: 'POST, DELETE' } })
+        : handler(given),
   },
-  events('no event ids', (event) => event.replace(/^id: .*\n?/m, '').replace(/^data: ?$/m, ': nothing to prime')),
+  {
+    name: 'no event ids',
+    wrap(handler) {
+      const bare = events('', (event) => event.replace(/^id: .*\n?/m, '').replace(/^data: ?$/m, ': nothing to prime'));
+      // What closes its stream before the answer has to be resumable.
+      const fewer = result('', (one) =>
+        Array.isArray(one.tools)
+          ? { ...one, tools: one.tools.filter(({ name }) => name !== 'test_reconnection') }
+          : one,
+      );
+      return fewer.wrap(bare.wrap(handler));
+    },
+  },
   { name: 'without sessions', wrap: (handler) => handler, env: { MCP_STATELESS: '1' } },
   { name: 'one entry a page', wrap: (handler) => handler, env: { MCP_PAGE_SIZE: '1' } },
   { name: 'a stream for every call', wrap: (handler) => handler, env: { MCP_SETTLE: '0' } },

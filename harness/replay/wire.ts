@@ -185,6 +185,8 @@ export class Wire {
   readonly #requestIds = new Map<string, { message: string; exchange: number }>();
   readonly #progress = new Map<string, { asked: Asked; last: number | undefined }>();
   readonly #cancelled = new Set<unknown>();
+  /** Clients of a server without session ids are told apart by what they know. */
+  readonly #clients: Session[] = [];
   #sessionEnded = false;
 
   constructor(revision: Revision, clock: Clock, known: Known) {
@@ -458,7 +460,10 @@ export class Wire {
 
   /** A token belongs to a session; in 2026-07-28, where there are none, to a request. */
   #progressKey(exchange: Exchange, token: unknown): string {
-    const scope = isStateless(this.#revision) ? exchange.number : (exchange.session?.id ?? '');
+    const { session, number } = exchange;
+    if (session && !this.#clients.includes(session)) this.#clients.push(session);
+    const client = session ? this.#clients.indexOf(session) : '';
+    const scope = isStateless(this.#revision) ? number : (session?.id ?? `without an id ${client}`);
     return `${scope}\n${JSON.stringify(token)}`;
   }
 
