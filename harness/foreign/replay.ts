@@ -14,6 +14,8 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** Windows are longer and fewer scenarios run at a time than on this server: these run beside other tests, on small machines too. */
 const SLACK = 3;
 const AT_ONCE = 4;
+/** ms before SLACK, where a scenario does not say how long it takes: some of these servers leave many a request without an end. */
+const TIMEOUT_MS = 3000;
 
 /** All that is not "pass" is expected by name, so that nothing goes untested unseen. */
 export const COUNTED: readonly Verdict[] = ['error', 'fail', 'warn', 'note', 'untestable', 'skip'];
@@ -27,7 +29,7 @@ export function expectedFile(name: Foreign): string {
 export async function replayForeign(name: Foreign): Promise<Outcome[]> {
   const own = `${HERE}bind/${name}.yaml`;
   const bind = readBind(existsSync(own) ? own : `${HERE}../bind.yaml`);
-  const scenarios = readScenarios([`${HERE}../scenarios`]);
+  const scenarios = readScenarios([`${HERE}../scenarios`]).map((one) => ({ timeout: TIMEOUT_MS, ...one }));
   const server = await startForeign(name);
   try {
     const target = urlTarget(server.url);

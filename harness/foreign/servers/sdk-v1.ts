@@ -131,6 +131,7 @@ async function handle(request: IncomingMessage & { body?: unknown }, response: S
   const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
     sessionIdGenerator: randomUUID,
     eventStore: new InMemoryEventStore(),
+    retryInterval: 100,
     onsessioninitialized: (id) => {
       transports.set(id, transport);
     },

@@ -188,6 +188,7 @@ async function legacy(request: Incoming, response: ServerResponse): Promise<void
   const transport: NodeStreamableHTTPServerTransport = new NodeStreamableHTTPServerTransport({
     sessionIdGenerator: randomUUID,
     eventStore: eventStore(),
+    retryInterval: 100,
     onsessioninitialized: (id) => {
       sessions.set(id, transport);
     },
