@@ -1,7 +1,7 @@
 /** This project's own "everything" server as a target in this process, in virtual time: two nodes that share what nodes can share. */
 
 import { memoryStore } from '../server/store.ts';
-import { createServer } from '../server.ts';
+import { createServer, type Server } from '../server.ts';
 import { features } from './everything.ts';
 import { watch } from './fixtures/resources.ts';
 import { fetchTarget, type Target } from './replay/target.ts';
@@ -29,11 +29,14 @@ export function ownTarget(
   const clock = new VirtualClock();
   const store = memoryStore(MOST_ENDED, clock.now);
   const env = { MCP_SESSION_SECRET: crypto.randomUUID(), ...knobs };
+  const servers: Server[] = [];
   const node = () => {
     const server = createServer({ name: 'everything', version: '1.0.0', features, env, store, clock });
-    watch(server.notify, clock);
+    servers.push(server);
     return wrap((request) => Promise.resolve(server.fetch(request)));
   };
+  // A change is told once, so one watches for all nodes.
+  watch({ resourceUpdated: (uri) => servers.forEach(({ notify }) => void notify.resourceUpdated(uri)) }, clock);
   const nodes = new Map([['b', fetchTarget(node(), { clock })]]);
   return { target: fetchTarget(node(), { clock, nodes }), stop: () => clock.stop() };
 }
