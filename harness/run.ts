@@ -24,6 +24,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   show: async () => (await import('./commands/show.ts')).show,
   coverage: async () => (await import('./commands/coverage.ts')).coverage,
   record: async () => (await import('./commands/record.ts')).record,
+  diff: async () => (await import('./commands/diff.ts')).diff,
   bind: async () => (await import('./commands/bind.ts')).bind,
 };
 

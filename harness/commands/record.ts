@@ -24,9 +24,24 @@ import { scenarioSchema } from '../replay/scenario.ts';
 import { SCHEMA_FILE } from '../replay/schema.ts';
 import { Usage } from '../replay/usage.ts';
 
+const HELP = `mcp-replay record --upstream <url>: a proxy that writes down what a client and a server say, as a scenario
+
+  --upstream http://127.0.0.1:3000/mcp   the server; everything goes on to it
+  --port 0, --host 127.0.0.1             where the client comes to; by default a free port
+  --out session.scenario.yaml            the file; default: standard output
+  --id recorded.session                  of the scenario
+  --secret x-tenant-key                  a further header whose value must not be written, as often as there are
+  --until-idle 2000                      ends when nothing was said for so many ms; default: at Ctrl-C or SIGTERM
+`;
+
 /** @param args as given on the command line @returns the exit code */
 export async function record(args: string[]): Promise<number> {
-  const { upstream, host, port, out, id, secret, idle_ms } = parsed(args);
+  const { values } = given(args);
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const { upstream, host, port, out, id, secret, idle_ms } = parsed(values);
   const end = Promise.withResolvers<void>();
   let idle: NodeJS.Timeout | undefined;
   const onTraffic = () => {
@@ -68,8 +83,7 @@ export async function record(args: string[]): Promise<number> {
   return 0;
 }
 
-function parsed(args: string[]) {
-  const { values } = given(args);
+function parsed(values: ReturnType<typeof given>['values']) {
   const { upstream, host = '127.0.0.1', port: at = '0', out, id, secret = [], 'until-idle': idle } = values;
   if (upstream === undefined)
     throw new Usage('--upstream is missing, as in: mcp-replay record --upstream http://127.0.0.1:3000/mcp');
@@ -102,6 +116,7 @@ function given(args: string[]) {
         id: { type: 'string' },
         secret: { type: 'string', multiple: true },
         'until-idle': { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     });
   } catch (error) {

@@ -159,7 +159,7 @@ function parsed(args: string[]) {
   }
 }
 
-function remoteTarget(address: string | undefined, lines: readonly string[]): Target {
+export function remoteTarget(address: string | undefined, lines: readonly string[]): Target {
   if (address === undefined)
     throw new Usage('the URL of a server is missing, as in: npm run harness -- http://127.0.0.1:3000/mcp');
   if (!URL.canParse(address) || !/^https?:/.test(address)) throw new Usage(`"${address}" is not an http URL`);
@@ -172,7 +172,7 @@ function remoteTarget(address: string | undefined, lines: readonly string[]): Ta
   return urlTarget(address, headers);
 }
 
-function revisionsOf(given: string | undefined): Revision[] {
+export function revisionsOf(given: string | undefined): Revision[] {
   if (given === undefined) return [...REVISIONS];
   return given.split(',').map((name) => {
     const found = REVISIONS.find((revision) => revision === name.trim());

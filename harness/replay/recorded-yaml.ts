@@ -12,7 +12,7 @@ const LINE = 110;
  */
 export function yamlOf(
   scenario: Scenario,
-  { schema, remarks = [] }: { schema?: string; remarks?: readonly string[] },
+  { schema, remarks = [] }: { schema?: string; remarks?: readonly string[] } = {},
 ): string {
   const document = new Document(scenario, { aliasDuplicateObjects: true });
   const head = schema === undefined ? [] : [` yaml-language-server: $schema=${schema}`];

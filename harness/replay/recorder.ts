@@ -147,7 +147,6 @@ class Recording implements Recorder {
       if (kept && kept.failed === undefined && !this.#closing) kept.leftAt = monotonic.now();
       request.destroy();
     });
-    request.flushHeaders();
     incoming.on('data', (chunk: Buffer) => {
       if (kept && this.#hasRoom(chunk)) kept.body = Buffer.concat([kept.body, chunk]);
     });
@@ -157,8 +156,8 @@ class Recording implements Recorder {
   #answer(answer: IncomingMessage, outgoing: ServerResponse, kept: Recorded | undefined): void {
     const status = answer.statusCode ?? 502;
     outgoing.writeHead(status, answer.statusMessage || STATUS_CODES[status], endToEnd(answer));
-    // The head may be all that comes for a long time.
-    outgoing.flushHeaders();
+    // The head may be all that comes for a long time. Not by flushHeaders(), which would write its Latin-1 as UTF-8.
+    outgoing.write(Buffer.alloc(0));
     answer.on('error', ({ message }) => {
       if (kept && kept.leftAt === undefined && !this.#closing) kept.failed = message;
       outgoing.destroy();
