@@ -533,13 +533,25 @@ test(
 );
 
 test(
-  'a notification answers 202 and is dropped, a response answers 400 without an id',
+  'a notification answers 202 and is dropped, or 400 where its revision is not served; a response answers 400 without an id',
   serving(async (client) => {
     const headers = { 'mcp-protocol-version': MODERN };
     for (const method of ['notifications/cancelled', 'notifications/initialized', 'unknown']) {
       const answer = await client.tell({ jsonrpc: '2.0', method, params: { requestId: 1 } }, headers);
       assert.deepEqual([answer.status, answer.text], [202, '']);
     }
+    refused(
+      await client.tell(
+        { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } },
+        { 'mcp-protocol-version': '2099-01-01' },
+      ),
+      {
+        status: 400,
+        code: -32022,
+        says: /^Protocol version "2099-01-01" is not supported; expected one of 2026-07-28$/,
+        data: { supported: [MODERN], requested: '2099-01-01' },
+      },
+    );
     for (const message of [
       { jsonrpc: '2.0', id: 1, result: {} },
       { jsonrpc: '2.0', id: 'a', error: { code: 1, message: '' } },

@@ -14,6 +14,7 @@ import {
   asStream,
   CODE,
   isObject,
+  isStatelessRevision,
   judge,
   META,
   type Message,
@@ -329,7 +330,10 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     if (method === undefined)
       return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28');
     // The core defines no notification from client to server over HTTP; whatever it says is heard and dropped.
-    if (id === undefined) return accepted();
+    if (id === undefined)
+      return version !== null && isStatelessRevision(version) && !STATELESS_REVISIONS.includes(version)
+        ? unsupported(undefined, version)
+        : accepted();
     const accepts = acceptsOf(request.headers.get('accept'));
     if (!accepts.json && !accepts.sse) {
       return refuse(
@@ -391,15 +395,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
         `Header MCP-Protocol-Version is ${quote(version ?? undefined)}, but params._meta claims ${quote(claimed)}`,
       );
     }
-    if (!STATELESS_REVISIONS.includes(claimed)) {
-      const data = { supported: STATELESS_REVISIONS, requested: claimed };
-      return refuse(
-        400,
-        CODE.unsupportedVersion,
-        `Protocol version ${quote(claimed)} is not supported; expected one of ${STATELESS_REVISIONS.join(', ')}`,
-        { id, data },
-      );
-    }
+    if (!STATELESS_REVISIONS.includes(claimed)) return unsupported(id, claimed);
     const named = headers.get('mcp-method');
     if (named !== method)
       return mismatch(id, `Header Mcp-Method is ${quote(named ?? undefined)}, but the method is ${quote(method)}`);
@@ -525,6 +521,15 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
 function invalid(id: RequestId, message: string): Response {
   return refuse(400, CODE.invalidParams, message, { id });
+}
+
+function unsupported(id: RequestId | undefined, requested: string): Response {
+  return refuse(
+    400,
+    CODE.unsupportedVersion,
+    `Protocol version ${quote(requested)} is not supported; expected one of ${STATELESS_REVISIONS.join(', ')}`,
+    { id, data: { supported: STATELESS_REVISIONS, requested } },
+  );
 }
 
 function mismatch(id: RequestId, message: string): Response {
