@@ -23,12 +23,13 @@ import { globOf } from '../replay/glob.ts';
 import { show } from '../replay/match.ts';
 import type { Outcome, Verdict } from '../replay/outcome.ts';
 import { readBind, readScenarios } from '../replay/read.ts';
+import { remoteOf } from '../replay/remote.ts';
 import { oneLine } from '../replay/reports/printable.ts';
 import { worst } from '../replay/reports/results.ts';
 import type { Revision } from '../replay/scenario.ts';
 import type { Target } from '../replay/target.ts';
 import { Usage } from '../replay/usage.ts';
-import { remoteTarget, revisionsOf } from './replay.ts';
+import { revisionsOf } from './replay.ts';
 
 const HELP = `mcp-replay diff <url> <url> [file or folder ...]: runs the same scenarios on two servers and shows where they differ
 
@@ -141,8 +142,9 @@ export async function diff(args: string[]): Promise<number> {
   );
   const bind = values.bind === undefined ? ownBind() : readBind(values.bind);
   const revisions = revisionsOf(values.revision);
-  const targets = [remoteTarget(first, header), remoteTarget(second, header)] as const;
-  const secrets = header.map((line) => line.slice(line.indexOf(':') + 1));
+  const remotes = [remoteOf(first, { header }), remoteOf(second, { header })] as const;
+  const targets = remotes.map(({ target }) => target);
+  const secrets = remotes.flatMap((remote) => remote.secrets);
 
   const spoken: (Facts | undefined)[][] = [];
   for (const target of targets) {

@@ -5,11 +5,16 @@
  *     --revision 2025-11-25,2026-07-28   default: all that the server speaks
  *     --only session.*                   scenarios by their ids
  *     --bind <file>                      which of the server's tools the scenarios' fixtures are
- *     --header "authorization: ..."      sent with every request; its value is in no output
+ *     --header "authorization: ..."      sent with every request; its value is in no output. Lines of a file: --headers <file>,
+ *                                        or of the environment: MCP_REPLAY_HEADERS
+ *     --node b=<url>                     a further node of the same server
+ *     --hook restart=<command>           what a scenario may have done to the server, by name
  *     --fail-on must|should|may          what makes the exit code 1; default must
  *     --expected <file>                  what is known to fail, and why: only what is not listed there makes the exit code 1
  *     --write-expected <file>            writes such a list of this run, and keeps the reasons that it already tells
  *     --slack 3                          windows of time as many times longer
+ *     --timeout 10000                    ms that an answer may take
+ *     --at-once 8                        scenarios side by side
  *     --reporter pretty,junit=out.xml    any of pretty, tap, junit, json, html, github, each with the file it writes; default
  *                                        pretty; --out <file> for the one that names none
  *     --transcript <file>                all that goes over the wire, as JSONL; `mcp-replay show` prints it
@@ -18,27 +23,27 @@
  *     --list                             the scenarios, and nothing is run
  *
  * Exit codes: 0 all is well, 1 a rule is broken, 2 usage or a bad file, 3 no server answers, 4 what is expected to fail passes,
- * 5 nothing was really tested, 7 an error of a scenario or of the harness.
+ * 5 nothing was really tested, 6 this machine was too late to tell, 7 an error of a scenario or of the harness.
  */
 
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runAll } from '../replay/all.ts';
 import { judge, readBaseline, writeBaseline } from '../replay/baseline.ts';
-import { type Facts, factsOf, nothingOf } from '../replay/facts.ts';
+import { propose } from '../replay/bind.ts';
+import { ownBind, ownScenarios } from '../replay/bundled.ts';
+import { type Bind, type Facts, factsOf, has, nothingOf } from '../replay/facts.ts';
 import { globOf } from '../replay/glob.ts';
 import type { Verdict } from '../replay/outcome.ts';
 import { readBind, readScenarios } from '../replay/read.ts';
+import { REMOTE_OPTIONS, remoteOf } from '../replay/remote.ts';
 import { outputOf } from '../replay/reports/output.ts';
 import { knownRequirements } from '../replay/reports/requirements.ts';
 import { counted } from '../replay/reports/results.ts';
 import { versions } from '../replay/reports/versions.ts';
 import { LEVELS, REVISIONS, type Revision } from '../replay/scenario.ts';
-import { type Target, urlTarget } from '../replay/target.ts';
+import type { Target } from '../replay/target.ts';
 import { Usage } from '../replay/usage.ts';
 
-const OWN = fileURLToPath(new URL('../scenarios', import.meta.url));
-const BIND = fileURLToPath(new URL('../bind.yaml', import.meta.url));
 const FAILING: readonly Verdict[] = ['fail', 'warn', 'note'];
 
 /** @param args as given on the command line @returns the exit code */
@@ -46,14 +51,17 @@ export async function replay(args: string[]): Promise<number> {
   const { values, positionals } = parsed(args);
   const paths = positionals.slice(values.self || values.list || values.url !== undefined ? 0 : 1);
   const only = values.only === undefined ? undefined : globOf(values.only);
-  const scenarios = readScenarios(paths.length > 0 ? paths : [OWN]).filter(({ id }) => only?.test(id) ?? true);
+  const scenarios = (paths.length > 0 ? readScenarios(paths) : ownScenarios()).filter(
+    ({ id }) => only?.test(id) ?? true,
+  );
   if (values.list) {
     for (const { id, level, revisions, title } of scenarios) console.log(`${id}  ${level}  ${revisions}  ${title}`);
     return 0;
   }
-  const bind = readBind(values.bind ?? BIND);
-  const slack = Number(values.slack ?? 1);
-  if (!(slack >= 1)) throw new Usage(`--slack must be a number of at least 1, got "${values.slack}"`);
+  const given = values.bind === undefined ? undefined : readBind(values.bind);
+  const slack = numberOf('slack', values.slack ?? '1', 1);
+  const timeout = numberOf('timeout', values.timeout ?? '10000', 1);
+  const atOnce = numberOf('at-once', values['at-once'] ?? '8', 1);
   const failOn = ['must', 'should', 'may'].indexOf(values['fail-on'] ?? 'must');
   if (failOn < 0) throw new Usage(`--fail-on must be must, should or may, got "${values['fail-on']}"`);
   // A broken list is told before the run, not after it.
@@ -61,7 +69,7 @@ export async function replay(args: string[]): Promise<number> {
   const output = outputOf(values);
 
   const own = values.self ? (await import('../own.ts')).ownTarget() : undefined;
-  const target = own?.target ?? remoteTarget(values.url ?? positionals[0], values.header ?? []);
+  const { target, secrets } = own ? { ...own, secrets: [] } : remoteOf(values.url ?? positionals[0], values);
   try {
     return await tested(target);
   } finally {
@@ -70,21 +78,16 @@ export async function replay(args: string[]): Promise<number> {
 
   async function tested(target: Target): Promise<number> {
     const revisions = revisionsOf(values.revision);
-    const spoken: Facts[] = [];
-    const silent: string[] = [];
-    for (const revision of revisions) {
-      try {
-        const facts = await factsOf(target, revision);
-        // What is asked for by name is tested even where the server says that it has it not.
-        if (facts) spoken.push(facts);
-        else if (values.revision !== undefined) spoken.push(nothingOf(revision));
-      } catch (error) {
-        silent.push(error instanceof Error ? error.message : String(error));
-        spoken.push(nothingOf(revision));
-      }
-    }
+    const asked = await Promise.allSettled(revisions.map((revision) => factsOf(target, revision, timeout)));
+    const spoken = revisions.flatMap((revision, index) => {
+      const answered = asked[index];
+      if (answered?.status !== 'fulfilled') return [nothingOf(revision)];
+      // What is asked for by name is tested even where the server says that it has it not.
+      return answered.value ?? (values.revision === undefined ? [] : [nothingOf(revision)]);
+    });
+    const silent = asked.filter((one) => one.status === 'rejected').map(({ reason }) => reason as Error);
     if (silent.length === revisions.length) {
-      console.error(`${target.name} does not answer: ${silent[0]}`);
+      console.error(`${target.name} is no MCP server that answers: ${silent[0]?.message}`);
       return 3;
     }
     if (spoken.length === 0) {
@@ -102,8 +105,11 @@ export async function replay(args: string[]): Promise<number> {
     const interrupted = new AbortController();
     process.once('SIGINT', () => interrupted.abort());
     const outcomes = await runAll(scenarios, target, spoken, {
-      bind,
+      bind: (facts) => given ?? boundTo(facts),
       slack,
+      timeout,
+      atOnce,
+      secrets,
       signal: interrupted.signal,
       onOutcomes(ended, done, of) {
         for (const outcome of ended) output.outcome(outcome);
@@ -120,13 +126,14 @@ export async function replay(args: string[]): Promise<number> {
     });
 
     if (values['write-expected'] !== undefined) writeBaseline(outcomes, values['write-expected']);
-    const { pass, fail, warn, note, error } = counted(outcomes);
+    const { pass, fail, warn, note, error, inconclusive } = counted(outcomes);
     if (values.expected !== undefined) {
       const { code, text } = judge(outcomes, values.expected, FAILING.slice(0, failOn + 1));
       if (text !== '') console.error(text.trimEnd());
       if (code !== 0) return code;
     } else if (fail > 0 || (failOn >= 1 && warn > 0) || (failOn >= 2 && note > 0)) return 1;
     if (error > 0) return 7;
+    if (inconclusive > 0) return 6;
     return pass + warn + note === 0 ? 5 : 0;
   }
 }
@@ -141,7 +148,9 @@ function parsed(args: string[]) {
         revision: { type: 'string' },
         only: { type: 'string' },
         bind: { type: 'string' },
-        header: { type: 'string', multiple: true },
+        ...REMOTE_OPTIONS,
+        timeout: { type: 'string' },
+        'at-once': { type: 'string' },
         'fail-on': { type: 'string' },
         expected: { type: 'string' },
         'write-expected': { type: 'string' },
@@ -159,17 +168,16 @@ function parsed(args: string[]) {
   }
 }
 
-export function remoteTarget(address: string | undefined, lines: readonly string[]): Target {
-  if (address === undefined)
-    throw new Usage('the URL of a server is missing, as in: npm run harness -- http://127.0.0.1:3000/mcp');
-  if (!URL.canParse(address) || !/^https?:/.test(address)) throw new Usage(`"${address}" is not an http URL`);
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const [, name, value] = /^([^:\s]+):\s*(.+)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw new Usage('--header must be like "name: value"');
-    headers[name.toLowerCase()] = value;
-  }
-  return urlTarget(address, headers);
+/** The official names where the server has them, else what looks like them and does no harm. */
+function boundTo(facts: Facts): Bind {
+  const official = Object.entries(ownBind()).filter(([, fixture]) => has(facts, fixture));
+  return { ...propose(facts), ...Object.fromEntries(official) };
+}
+
+function numberOf(option: string, given: string, least: number): number {
+  const value = Number(given);
+  if (!(value >= least)) throw new Usage(`--${option} must be a number of at least ${least}, got "${given}"`);
+  return value;
 }
 
 export function revisionsOf(given: string | undefined): Revision[] {

@@ -2,7 +2,7 @@
 
 import { Lateness, monotonic } from './clock.ts';
 import { NO_ANSWER } from './exchanges.ts';
-import type { Facts } from './facts.ts';
+import type { Bind, Facts } from './facts.ts';
 import type { Outcome } from './outcome.ts';
 import { type Options, passedOver, runScenario } from './runner.ts';
 import type { Scenario } from './scenario.ts';
@@ -11,7 +11,9 @@ import type { Target } from './target.ts';
 /** A server that left so many scenarios in a row without an answer is asked no more: there is an end to every run. */
 const HUNG = 24;
 
-export interface AllOptions extends Options {
+export interface AllOptions extends Omit<Options, 'bind'> {
+  /** What the fixtures are; or says it for each revision. */
+  bind: Bind | ((facts: Facts) => Bind);
   /** Scenarios at the same time, each with sessions of its own; default 8. */
   atOnce?: number;
   /** No further scenario is begun once it is aborted. */
@@ -28,7 +30,7 @@ export async function runAll(
   scenarios: readonly Scenario[],
   target: Target,
   spoken: readonly Facts[],
-  { atOnce = 8, signal, onOutcomes, ...options }: AllOptions,
+  { bind, atOnce = 8, signal, onOutcomes, ...options }: AllOptions,
 ): Promise<Outcome[]> {
   const work = spoken.flatMap((facts) => scenarios.map((scenario) => ({ scenario, facts })));
   const results = new Map<(typeof work)[number], Outcome[]>();
@@ -46,7 +48,12 @@ export async function runAll(
         ]);
         continue;
       }
-      const ran = await runScenario(scenario, target, facts, { ...options, sessionIds, ...(lateness && { lateness }) });
+      const ran = await runScenario(scenario, target, facts, {
+        ...options,
+        bind: typeof bind === 'function' ? bind(facts) : bind,
+        sessionIds,
+        ...(lateness && { lateness }),
+      });
       const outcomes = ran.filter(({ verdict, reason }) => verdict !== 'skip' || !reason?.startsWith('is for'));
       results.set(one, outcomes);
       const hangs = outcomes.some(({ checks }) =>

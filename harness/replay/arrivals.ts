@@ -19,7 +19,7 @@ export type Arrival = { readonly at: number } & (
 );
 
 /** The most of one answer that is kept; a server that sends without end is cut there. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_BYTES = 32 * 1024 * 1024;
 const MOST_FRAMES = 200_000;
 
 export class Arrivals {

@@ -40,11 +40,11 @@ const MOST_PAGES = 20;
  * Asks what the target offers at a revision.
  * @returns undefined where it says in a legal way that it does not speak it. A target that answers anything else is taken to
  * speak it, so that the scenarios find what is wrong.
- * @throws Error when it does not answer at all
+ * @throws Error when it does not answer at all, or as no MCP server does
  */
-export async function factsOf(target: Target, revision: Revision): Promise<Facts | undefined> {
+export async function factsOf(target: Target, revision: Revision, limit_ms = LIMIT_MS): Promise<Facts | undefined> {
   const known = { sessionIds: new Set<string>(), server: undefined, outputSchemas: new Map() };
-  const exchanges = new Exchanges(target, revision, new Map(), known, LIMIT_MS);
+  const exchanges = new Exchanges(target, revision, new Map(), known, limit_ms);
   try {
     return await asked(exchanges, revision);
   } finally {
@@ -69,7 +69,10 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
   const { rpc, arrivals } = await exchanges.exchange('post', discovery);
   const result = valueAt(rpc, 'result');
   if (!isRecord(result)) {
-    const { status } = arrivals.answer;
+    const { status, headers } = arrivals.answer;
+    if (status >= 300 && status < 400) throw new Error(`it redirects to ${headers.location ?? 'nowhere'}`);
+    if (/^text\/html\b/i.test(headers['content-type'] ?? ''))
+      throw new Error(`it answered ${status} with a page of HTML`);
     const refused = REFUSALS.includes(Number(valueAt(rpc, 'error.code'))) || [400, 404, 405, 406, 415].includes(status);
     return refused && !(await isModern(exchanges, revision)) ? undefined : nothingOf(revision);
   }

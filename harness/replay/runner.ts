@@ -14,6 +14,8 @@ export interface Options {
   bind: Bind;
   /** Windows of time are as many times longer. */
   slack: number;
+  /** ms that an answer may take, where a scenario does not say it; default 10,000. */
+  timeout?: number;
   /** Values of headers and tokens, which must be in no outcome. */
   secrets?: readonly string[];
   /** How late this machine is; without it no verdict is doubted. */
@@ -131,7 +133,7 @@ class Run {
   }
 
   get #limit_ms(): number {
-    return (this.#scenario.timeout ?? TIMEOUT_MS) * this.#options.slack;
+    return (this.#scenario.timeout ?? this.#options.timeout ?? TIMEOUT_MS) * this.#options.slack;
   }
 
   async close(): Promise<void> {

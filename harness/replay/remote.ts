@@ -1,0 +1,100 @@
+/** A server at a URL, as the command line tells of it: its headers, its further nodes, what can be done to it. */
+
+import { exec } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { BadFile } from './read.ts';
+import { type Target, urlTarget } from './target.ts';
+import { Usage } from './usage.ts';
+
+/** Options of every command that talks to a server, for `parseArgs`. */
+export const REMOTE_OPTIONS = {
+  header: { type: 'string', multiple: true },
+  headers: { type: 'string' },
+  node: { type: 'string', multiple: true },
+  hook: { type: 'string', multiple: true },
+} as const;
+
+export interface RemoteValues {
+  /** `name: value`, each sent with every request. */
+  header?: string[] | undefined;
+  /** A file of such lines. */
+  headers?: string | undefined;
+  /** `name=url` of a further node. */
+  node?: string[] | undefined;
+  /** `name=command`, run by the shell when a scenario asks for it. */
+  hook?: string[] | undefined;
+}
+
+export interface Remote {
+  readonly target: Target;
+  /** What must be in no output. */
+  readonly secrets: string[];
+}
+
+/** The environment variable that holds header lines too: tokens need not stand in any command line. */
+const HEADERS_VARIABLE = 'MCP_REPLAY_HEADERS';
+/** How long a hook may take; ms. */
+const HOOK_MS = 60_000;
+
+/** @throws Usage, BadFile */
+export function remoteOf(address: string | undefined, values: RemoteValues): Remote {
+  const headers = {
+    ...headersOf(process.env[HEADERS_VARIABLE]?.split('\n') ?? [], HEADERS_VARIABLE),
+    ...(values.headers !== undefined && fileHeaders(values.headers)),
+    ...headersOf(values.header ?? [], '--header'),
+  };
+  const nodes = new Map(
+    pairs(values.node ?? [], '--node', 'b=http://127.0.0.1:3001/mcp').map(([name, url]) => [
+      name,
+      urlTarget(urlOf(url), headers),
+    ]),
+  );
+  const hooks = new Map(
+    pairs(values.hook ?? [], '--hook', 'restart=systemctl restart mcp').map(([name, command]) => [
+      name,
+      async () => {
+        await promisify(exec)(command, { timeout: HOOK_MS });
+      },
+    ]),
+  );
+  return { target: { ...urlTarget(urlOf(address), headers), nodes, hooks }, secrets: Object.values(headers) };
+}
+
+/** @throws Usage */
+export function urlOf(address: string | undefined): string {
+  if (address === undefined)
+    throw new Usage('the URL of a server is missing, as in: mcp-replay http://127.0.0.1:3000/mcp');
+  if (!URL.canParse(address) || !/^https?:/.test(address)) throw new Usage(`"${address}" is not an http URL`);
+  return address;
+}
+
+function fileHeaders(file: string): Record<string, string> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new BadFile(`${file}:1: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return headersOf(text.split('\n'), file);
+}
+
+function headersOf(lines: readonly string[], from: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const [, name, value] = /^([^:\s]+):\s*(.+?)\s*$/.exec(line) ?? [];
+    // The line itself may hold a secret, so it is not repeated.
+    if (name === undefined || value === undefined) throw new Usage(`${from}:${index + 1}: expected "name: value"`);
+    headers[name.toLowerCase()] = value;
+  }
+  return headers;
+}
+
+function pairs(given: readonly string[], option: string, example: string): [string, string][] {
+  return given.map((one) => {
+    const [, name, value] = /^([\w-]+)=(.+)$/.exec(one) ?? [];
+    if (name === undefined || value === undefined) throw new Usage(`${option} is like "${example}", got "${one}"`);
+    return [name, value];
+  });
+}
