@@ -345,7 +345,7 @@ test('a long text is cut, with all of it in details', () => {
   const html = page({ target: 'x', outcomes: [{ ...outcome, transcript }] });
   assert.match(
     html,
-    /<details class="more"><summary><code>[^<]{180,200}<\/code><\/summary><pre>\{\n {2}&quot;long&quot;: &quot;x{500}&quot;\n\}<\/pre>/,
+    /<details class="more"><summary><code>[^<]{140,160}<\/code><\/summary><pre>\{\n {2}&quot;long&quot;: &quot;x{500}&quot;\n\}<\/pre>/,
   );
   assert.match(html, /class="gap".*5000 ms nothing came/);
   assert.match(html, /<b>cut<\/b> cut by the scenario/);

@@ -10,7 +10,7 @@ import { MARK_SYMBOLS } from './timeline.ts';
 // Should a text ever get out of its place, it is still no script: only this one may run, and nothing may be fetched.
 const POLICY = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${createHash('sha256').update(SCRIPT).digest('base64')}'; base-uri 'none'; form-action 'none'`;
 
-/** @param counts how often each verdict is on the page, for the filter */
+/** @param counts how many runs had each verdict, for the filter; what was not checked had none, so its count is not shown */
 export function documentOf(parts: {
   title: string;
   header: Markup;
@@ -38,7 +38,7 @@ ${parts.header}
 </header>
 <nav class="tools" aria-label="What is shown"><form><fieldset><legend class="vh">Verdicts that are shown</legend>${shown.map(
     (verdict) =>
-      html`<label><input type="checkbox" id="f-${verdict}" checked>${badge(verdict, parts.counts.get(verdict))}</label>`,
+      html`<label><input type="checkbox" id="f-${verdict}" checked>${badge(verdict, verdict === 'unseen' ? undefined : parts.counts.get(verdict))}</label>`,
   )}</fieldset></form></nav>
 <main id="main">
 ${parts.main}

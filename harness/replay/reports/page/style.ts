@@ -119,6 +119,7 @@ th{text-align:left;font-weight:inherit}
 .more>summary:hover{color:var(--ink)}
 .more ul:not(.checks){padding-left:1.2em}
 .more>.checks{margin-top:6px}
+.checks+.more{margin-top:6px}
 #not-tested .scroll{border:1px solid var(--line);border-radius:8px}
 #not-tested .rows{border-top:0}
 .scroll{overflow-x:auto}
@@ -157,13 +158,14 @@ th{text-align:left;font-weight:inherit}
 .rail .from{top:15px}
 .rail .to{bottom:auto;height:15px}
 .rail .mark{position:absolute;top:7px;width:16px;height:16px}
-.frames .what{padding-right:14px;width:97%}
+.frames .what{padding-right:14px;width:97%;max-width:0}
 .frames .head{font-size:13.5px;line-height:21px}
 .frames .head b{font-weight:600}
 .frames .m-cut .head{color:var(--fail)}
 .frames .field{color:var(--soft);margin-left:6px}
 .frames .text{display:block;font-size:12.5px;line-height:19px}
-.frames .more>summary{font-size:12.5px;line-height:19px;color:var(--ink);list-style-position:outside;margin-left:14px}
+.frames .more>summary{font-size:12.5px;line-height:19px;color:var(--ink);list-style-position:inside}
+.frames details:not([open])>summary{white-space:nowrap;overflow-x:clip;text-overflow:ellipsis}
 .frames .headers>summary{color:var(--soft)}
 .frames .headers .count{font-size:1em}
 .frames details[open]>summary code{display:none}
@@ -226,6 +228,7 @@ body{font-size:11px}
 .card>summary,.run>summary,tr{break-inside:avoid}
 .frames pre{max-height:none}
 a{color:inherit}
-.badge,.bar i{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.frames details:not([open])>summary{white-space:normal}
+.badge,.bar i,.track i{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 `;

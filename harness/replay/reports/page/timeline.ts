@@ -6,7 +6,7 @@ import { many } from '../results.ts';
 import { html, type Markup } from './markup.ts';
 
 /** Characters of a text that are shown before it is opened. */
-const SHORT = 180;
+const SHORT = 140;
 /** Characters of a text that are kept at all; the JSONL transcript has the rest. */
 const LONG = 64 * 1024;
 /** Rows of one time line; of more, the first and the last. */
@@ -225,7 +225,9 @@ function contentOf(event: Event): Markup {
       return html`<p class="head"><b>event</b> ${words}${said.length > 0 && html` <code class="field">${said.join('  ')}</code>`}</p>${event.data !== '' && text(event.data)}`;
     }
     case 'comment':
-      return html`<p class="head"><b>comment</b></p>${text(`: ${event.text}`)}`;
+      return event.text.length > SHORT
+        ? html`<p class="head"><b>comment</b></p>${text(event.text)}`
+        : html`<p class="head"><b>comment</b> <code class="field">${event.text}</code></p>`;
     case 'retry':
       return html`<p class="head"><b>retry</b> after ${event.ms} ms</p>`;
     case 'end':
