@@ -210,8 +210,9 @@ export class Wire {
   /** A message of the other era, which one endpoint may serve too: the rules of this revision are not about it. */
   #isOfOtherEra({ asked, onlyTells, claims, responds, request }: Exchange): boolean {
     if (asked.length === 0 && !onlyTells) return false;
-    if (!isStateless(this.#revision)) return claims;
-    return responds || (!claims && !isStateless(headerOf(request, 'mcp-protocol-version') ?? ''));
+    const named = headerOf(request, 'mcp-protocol-version') ?? '';
+    const isModern = claims || (/^\d{4}-\d\d-\d\d$/.test(named) && isStateless(named));
+    return isStateless(this.#revision) ? responds || !isModern : isModern;
   }
 
   answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
