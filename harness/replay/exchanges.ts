@@ -169,7 +169,7 @@ export class Exchanges {
     await Promise.all(
       left.map(async ({ id, negotiated }) => {
         const abort = new AbortController();
-        const late = this.clock.after(FAREWELL_MS, () => abort.abort(new Error('late')));
+        const late = this.clock.after(Math.min(FAREWELL_MS, this.#limit_ms), () => abort.abort(new Error('late')));
         const headers = {
           'mcp-session-id': String(id),
           ...(negotiated >= '2025-06-18' && { 'mcp-protocol-version': negotiated }),
