@@ -8,7 +8,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isRecord, show } from '../match.ts';
-import { isCheap, patternOf } from './schema-cost.ts';
+import { isCheap, isDeep, patternOf } from './schema-cost.ts';
 
 type Dialect = '2020-12' | 'draft-07';
 
@@ -68,12 +68,8 @@ function dialectOf({ $schema }: Record<string, unknown>): Dialect | 'other' | un
 }
 
 function judge(schema: Record<string, unknown>, dialect: Dialect): Judged {
-  let text: string;
-  try {
-    text = JSON.stringify(schema);
-  } catch {
-    return NOT_JUDGED;
-  }
+  if (isDeep(schema)) return NOT_JUDGED;
+  const text = JSON.stringify(schema);
   // `$async` would make ajv answer with a promise.
   if (text.length > LONGEST_TEXT || text.includes('"$async"')) return NOT_JUDGED;
   const key = `${dialect} ${text}`;

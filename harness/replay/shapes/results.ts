@@ -169,7 +169,9 @@ function checkServerInfo(heard: Heard, { _meta }: Result, path: string): void {
 
 function checkCaching(heard: Heard, method: string | undefined, result: Result, path: string): void {
   const { ttlMs, cacheScope, resultType } = result;
-  const isThere = ttlMs !== undefined || cacheScope !== undefined;
+  // A task has a ttlMs of its own.
+  const isTask = resultType === 'task' || method?.startsWith('tasks/') === true;
+  const isThere = (ttlMs !== undefined && !isTask) || cacheScope !== undefined;
   if (resultType === 'input_required') {
     if (isThere) heard.tell('cache-input-required', path, 'has ttlMs or cacheScope, and is not complete');
     return;

@@ -11,9 +11,16 @@ export function isCheap(schema: unknown, data: unknown): boolean {
   const { nodes, depth } = sizeOf(data);
   if (depth > DEEPEST) return false;
   const weighed = new Weight(schema);
-  if (weighed.steps * nodes > STEPS) return false;
+  // What must be unique is compared each with each.
+  const looks = weighed.unique ? nodes * nodes : nodes;
+  if (weighed.steps * looks > STEPS) return false;
   // Each level of the data may go through each reference of a circle again.
   return !weighed.circular || weighed.refs ** depth <= STEPS;
+}
+
+/** Whether a value is so deep that even writing it down would take long, or end the stack. */
+export function isDeep(value: unknown): boolean {
+  return sizeOf(value).depth > DEEPEST;
 }
 
 function sizeOf(data: unknown): { nodes: number; depth: number } {
@@ -36,6 +43,7 @@ class Weight {
   readonly steps: number;
   refs = 0;
   circular = false;
+  unique = false;
   readonly #root: unknown;
   readonly #known = new Map<unknown, number>();
   readonly #open = new Set<unknown>();
@@ -57,6 +65,7 @@ class Weight {
     let steps = 1;
     for (const [key, value] of Object.entries(part)) {
       steps += this.#of(value);
+      if (key === 'uniqueItems') this.unique = true;
       if (key !== '$ref' && key !== '$dynamicRef' && key !== '$recursiveRef') continue;
       this.refs++;
       steps += this.#of(this.#target(String(value)));

@@ -52,9 +52,10 @@ export function checkBase64(heard: Heard, value: unknown, path: string): void {
   if (typeof value !== 'string') return;
   const body = value.replace(/={1,2}$/, '');
   if (value.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(body)) return;
-  const bare = value.replaceAll(/\s/g, '').replace(/={1,2}$/, '');
-  if (/[^A-Za-z0-9+/]/.test(bare) || bare.length % 4 === 1)
-    heard.tell('base64', path, `must be base64, got ${show(value)}`);
+  const dense = value.replaceAll(/\s/g, '');
+  const bare = dense.replace(/={1,2}$/, '');
+  const isShort = bare.length % 4 === 1 || (bare !== dense && dense.length % 4 !== 0);
+  if (/[^A-Za-z0-9+/]/.test(bare) || isShort) heard.tell('base64', path, `must be base64, got ${show(value)}`);
   else heard.tell('base64-form', path, `must be base64 with its padding and without white space, got ${show(value)}`);
 }
 
