@@ -1,8 +1,9 @@
 /** Reports of real runs: whole, escaped, and of one mind about what was found. */
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -565,6 +566,25 @@ test('one run writes every report; the commands show them again', async () => {
   const several = await started('html', at('out.json'), `another=${at('out.json')}`, '--out', at('matrix.html'));
   assert.equal(several.code, 0, several.stderr);
   assert.match(readFileSync(at('matrix.html'), 'utf8'), /<h1>2 targets<\/h1>[\s\S]*<h2>another<\/h2>/);
+});
+
+test('a reader that goes away, as head does, ends neither the run nor its files', async () => {
+  const file = join(folder, 'head.xml');
+  const child = spawn(
+    process.execPath,
+    [RUN, '--self', '--only', 'lifecycle.*', '--reporter', `pretty,junit=${file}`],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.equal(code, 0, errors);
+  assert.deepEqual(unbalanced(readFileSync(file, 'utf8').replace(/^<\?xml .*\?>\n/, '')), []);
 });
 
 function started(

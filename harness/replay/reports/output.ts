@@ -60,6 +60,7 @@ export function outputOf({ reporter, out, transcript, quiet = false }: Wanted): 
     return { name, reporter: made, write: name === 'github' && taken ? toErrors : toOutput };
   });
   const wire = transcript === undefined ? undefined : fileOf(transcript);
+  process.stdout.on('error', whenClosed);
   return {
     begin(head) {
       wire?.(headLine(head));
@@ -120,6 +121,11 @@ function toOutput(text: string): void {
   // The line of progress is not finished; what is written stands in its place.
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(text);
+}
+
+/** Who reads the output may have enough of it, as `head` has: the run goes on, for its files and its exit code. */
+function whenClosed(error: Error): void {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
 }
 
 function toErrors(text: string): void {
