@@ -75,6 +75,12 @@ const invalid = (says: RegExp, id?: string | number): Refusal => ({
 
 const BODIES: BodyRow[] = [
   { when: 'without a body', body: () => undefined, refusal: parse(/not valid JSON/), twin: {} },
+  {
+    when: 'with a comment',
+    body: () => '// why\n{"jsonrpc":"2.0"}',
+    refusal: parse(/^The body is not valid JSON: [^\n]+$/),
+    twin: {},
+  },
   { when: 'with an empty body', body: () => '', refusal: parse(/not valid JSON/), twin: {} },
   {
     when: 'with half a message',

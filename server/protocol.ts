@@ -360,11 +360,9 @@ export async function readMessage(request: Request, limits: BodyLimits): Promise
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return refuse(
-      400,
-      CODE.parse,
-      `The body is not valid JSON: ${error instanceof SyntaxError ? error.message : 'it is nested too deeply'}`,
-    );
+    // The engine quotes the body, line breaks and all; the message of an error is one line.
+    const why = error instanceof SyntaxError ? error.message.replaceAll(/\s+/g, ' ') : 'it is nested too deeply';
+    return refuse(400, CODE.parse, `The body is not valid JSON: ${why}`);
   }
   // A level needs two characters, so a short body needs no look.
   if (text.length > 2 * limits.depth && deeperThan(value, limits.depth)) {
