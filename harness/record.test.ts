@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get, type IncomingMessage, type RequestListener, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -61,9 +61,9 @@ interface Ended {
 }
 
 function harness(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     const child = execFile(NODE, [join(HARNESS, 'run.ts'), ...args], { timeout: 50_000 }, (_error, out, err) =>
-      resolve({ code: child.exitCode, out, err }),
+      done({ code: child.exitCode, out, err }),
     );
   });
 }
@@ -239,14 +239,19 @@ describe('sessions of real clients replay on every runtime', () => {
 
 // ---- the command -----------------------------------------------------------------------------------
 
-interface Recorder1 {
+/** The command, once it records. */
+interface Started {
   child: ChildProcess;
   url: string;
   ended: Promise<Ended>;
 }
 
-async function started(...args: string[]): Promise<Recorder1> {
-  const child = spawn(NODE, [join(HARNESS, 'run.ts'), 'record', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function started(...args: string[]): Promise<Started> {
+  return startedIn(HARNESS, ...args);
+}
+
+async function startedIn(cwd: string, ...args: string[]): Promise<Started> {
+  const child = spawn(NODE, [join(HARNESS, 'run.ts'), 'record', ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';
   const lines = new Arrivals<string>();
@@ -285,9 +290,10 @@ test('record writes at SIGTERM what was said, and no secret', async () => {
   // Neither where the client says it, nor where the server says it again.
   const text = `${key} and ${token} and Bearer 0123456789abcdef and eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl`;
   await client.callTool({ name: 'echo', arguments: { text } });
-  await client.close();
+  // The client's stream is still open.
   child.kill('SIGTERM');
   const { code, err } = await ended;
+  await client.close();
   assert.equal(code, 0, err);
   const written = readFileSync(out, 'utf8');
   for (const secret of [token, key, '0123456789abcdef', 'eyJhbGciOi']) assert.ok(!written.includes(secret), secret);
@@ -306,6 +312,16 @@ test('record ends when nothing is said any more, and writes to standard output',
   assert.equal(code, 0, err);
   assert.match(out, /^id: a\.session\ntitle: as sdk-v2 1\.0\.0 said it\nrevisions: 2026-07-28\n/);
   assert.match(err, /2 exchanges in 2 steps\n$/);
+});
+
+test('the file names the schema where both are in the folder that is worked in', async () => {
+  const out = join(folder, 'beside.yaml');
+  const { child, url, ended } = await startedIn('/', '--upstream', server('node').url, '--out', out);
+  await withPeer(SDK_V2, url, async (peer) => void (await peer.tools()));
+  child.kill('SIGINT');
+  assert.equal((await ended).code, 0);
+  const [, path = ''] = /^# yaml-language-server: \$schema=(.+)\n/.exec(readFileSync(out, 'utf8')) ?? [];
+  assert.equal(resolve(folder, path), join(HARNESS, 'scenario.schema.json'));
 });
 
 test('record says what is wrong with its arguments, and that nothing was said', async () => {
@@ -581,6 +597,11 @@ test('what a server makes anew each time is caught, or matched by its look', asy
   assert.match(text, /job: \{ \$type: string, \$capture: job \}/);
   assert.match(text, /arguments: \{ job: "\$\{job\}" \}/);
   assert.match(text, /wait: \d+/, 'the client waited for the job');
+  assert.match(
+    text,
+    /\$oneOf:\s+- \{ content: \[ \{ type: text, text: working \} \].*\s+- .*text: done/,
+    'it may be faster',
+  );
   assert.match(text, /timestamp: \{ \$type: number \}/);
   const replayed = await harness('run', file, '--url', upstream.href);
   assert.equal(replayed.code, 0, `${replayed.out}${replayed.err}`);

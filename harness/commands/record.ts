@@ -16,13 +16,16 @@
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { toldOf } from '../replay/recorded-acts.ts';
 import { yamlOf } from '../replay/recorded-yaml.ts';
 import { type Recorder, startRecorder } from '../replay/recorder.ts';
 import { recordingOf } from '../replay/recording.ts';
 import { scenarioSchema } from '../replay/scenario.ts';
-import { SCHEMA_FILE } from '../replay/schema.ts';
 import { Usage } from '../replay/usage.ts';
+
+const SCHEMA_FILE = fileURLToPath(new URL('../scenario.schema.json', import.meta.url));
 
 const HELP = `mcp-replay record --upstream <url>: a proxy that writes down what a client and a server say, as a scenario
 
@@ -65,15 +68,14 @@ export async function record(args: string[]): Promise<number> {
 
   const recording = recordingOf(recorder.exchanges, { id, host: upstream.host, secretHeaders: secret });
   if (!recording) {
-    for (const line of recorder.leftOut) console.error(`left out: ${line}`);
+    for (const line of [...recorder.leftOut, ...toldOf(recorder.exchanges).leftOut]) console.error(`left out: ${line}`);
     console.error('nothing was said that can be replayed');
     return 5;
   }
   const { scenario, hide } = recording;
-  const remarks = [...recorder.leftOut.map((line) => `left out: ${line}`), ...recording.remarks].map(hide);
+  const remarks = [...recorder.leftOut.map((line) => `left out: ${hide(line)}`), ...recording.remarks];
   const schema = out === undefined ? undefined : schemaFrom(out);
-  // A secret at a place that nobody thought of is masked all the same.
-  const text = hide(yamlOf(scenario, { remarks, ...(schema !== undefined && { schema }) }));
+  const text = yamlOf(scenario, { remarks, ...(schema !== undefined && { schema }) });
   if (out === undefined) process.stdout.write(text);
   else writeFileSync(out, text);
   for (const line of remarks) console.error(line);

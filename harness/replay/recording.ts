@@ -18,8 +18,10 @@ import {
   type Told,
   toldOf,
 } from './recorded-acts.ts';
+import { areApart, chainsOf, goesOnAt, overlapping } from './recorded-order.ts';
+import { keyOf, Methods, placeOf, saidOf } from './recorded-said.ts';
 import { secretsOf } from './recorded-secrets.ts';
-import { type Said, Shared, Values, variable } from './recorded-values.ts';
+import { Shared, Values, variable } from './recorded-values.ts';
 import type { Recorded } from './recorder.ts';
 import {
   type Answer,
@@ -44,8 +46,8 @@ export interface Recording {
   readonly scenario: Scenario;
   /** What a reader should know: what is not in it, and what to look after. */
   readonly remarks: readonly string[];
-  /** Masks every secret of the recording in a text. */
-  readonly hide: (text: string) => string;
+  /** Masks every secret of the recording. */
+  readonly hide: <T>(value: T) => T;
 }
 
 /** Headers that say something to an MCP server; all others are the client's own business. */
@@ -83,7 +85,13 @@ export function recordingOf(exchanges: readonly Recorded[], options: RecordingOp
     ...(timeout > TIMEOUT_MS && { timeout }),
     steps: story.told(),
   });
-  return { scenario, remarks: [...remarks, ...values.remarks], hide };
+  // A secret at a place that nobody thought of is masked all the same. A copy has lost what its parts share.
+  const masks = hide(scenario);
+  return {
+    scenario: isDeepStrictEqual(masks, scenario) ? scenario : masks,
+    remarks: [...remarks, ...values.remarks].map(hide),
+    hide,
+  };
 }
 
 /** Longer than it took, in round figures; ms. */
@@ -98,61 +106,6 @@ function titleOf(told: readonly Told[]): string {
     if (isRecord(client)) return `as ${String(client.name)} ${String(client.version ?? '')}`.trim().concat(' said it');
   }
   return 'as a client said it';
-}
-
-/** Everything that was said, in the order of time. */
-function saidOf(told: readonly Told[]): Said[] {
-  const methods = new Methods(told);
-  const said = told.flatMap((one): Said[] => {
-    const { at, json, recorded, answer, arrivals, doneAt, index } = one;
-    const { 'mcp-session-id': _session, 'last-event-id': _event, ...headers } = recorded.headers;
-    const sent = [headers, json].map((value): Said => ({ at, by: 'client', value, place: '' }));
-    if (!one.isOpen) return [...sent, ...heard(answer, doneAt, placeOf(index), methods.of(one, answer))];
-    return [
-      ...sent,
-      ...arrivals.flatMap((arrival, number) => {
-        const message = messageOf(arrival);
-        return heard(message, arrival.at, placeOf(index, number), methods.of(one, message));
-      }),
-    ];
-  });
-  return said.sort((one, other) => one.at - other.at);
-}
-
-/** Of a message, what can be caught again: what its result or parameters hold. */
-function heard(message: unknown, at: number, place: string, method: string | undefined): Said[] {
-  if (Array.isArray(message)) return message.flatMap((one, index) => heard(one, at, `${place}/${index}`, method));
-  if (!isRecord(message)) return [];
-  const { result, error, params } = message;
-  return Object.entries({ result, error, params }).flatMap(([member, value]): Said[] =>
-    value === undefined ? [] : [{ at, by: 'server', value, place: `${place}/${member}`, method }],
-  );
-}
-
-function placeOf(exchange: number, arrival?: number): string {
-  return arrival === undefined ? `${exchange}` : `${exchange}.${arrival}`;
-}
-
-/** Which method a response answers: also on a stream that goes on for another. */
-class Methods {
-  readonly #asked = new Map<string, string>();
-
-  constructor(told: readonly Told[]) {
-    for (const one of told)
-      for (const message of [one.json].flat())
-        if (isRecord(message) && message.id !== undefined && typeof message.method === 'string')
-          this.#asked.set(keyOf(one, message.id), message.method);
-  }
-
-  of(told: Told, message: unknown): string | undefined {
-    if (!isRecord(message)) return told.method;
-    return typeof message.method === 'string' ? message.method : this.#asked.get(keyOf(told, message.id));
-  }
-}
-
-/** Ids are of a session. */
-function keyOf({ recorded: { headers } }: Told, id: unknown): string {
-  return JSON.stringify([headers['mcp-session-id'], id]);
 }
 
 /** Streams that a list of steps may read, besides those that another reads at the same time. */
@@ -194,6 +147,7 @@ class Story {
   /** When the client did the last thing. */
   #since = 0;
   readonly #tools: unknown[];
+  readonly #same: ReadonlyMap<string, readonly Told[]>;
 
   constructor(acts: readonly Act[], revision: Revision, values: Values, hide: <T>(value: T) => T) {
     this.#revision = revision;
@@ -207,6 +161,10 @@ class Story {
     this.#acts = acts.filter((act) => !within.has(act.told));
     this.#tools = told.flatMap(({ method, answer }) =>
       method === 'tools/list' ? (valueAt(answer, 'result.tools') ?? []) : [],
+    );
+    this.#same = Map.groupBy(
+      told.filter(({ method, tells }) => method !== undefined && !tells),
+      askedBy,
     );
     for (const one of told) this.#name(one);
     for (const one of told) this.#nameIds(one);
@@ -332,15 +290,19 @@ class Story {
   /** How long the client waited for something to change: it asks what it asked before, or comes back to a stream. */
   #pause({ at, told, isCut }: Act): number | undefined {
     if (isCut || told.tells) return undefined;
-    const gap = Math.min(LONGEST_WAIT_MS, Math.round(at - this.#quietSince(at)));
+    const gap = Math.round(at - this.#quietSince(at));
     if (gap < SHORTEST_WAIT_MS) return undefined;
-    const asks = (one: Told) => JSON.stringify([one.method, withoutMeta(valueAt(one.json, 'params'))]);
-    const isAgain =
-      told.method !== undefined &&
-      this.#acts.some(
-        (act) => !act.isCut && act.told.at < at && act.told.method === told.method && asks(act.told) === asks(told),
-      );
-    return isAgain || told.resumes ? gap : undefined;
+    const same = this.#sameAs(told);
+    const before = same[same.indexOf(told) - 1];
+    if (!before || !same[0]) return told.resumes ? Math.min(LONGEST_WAIT_MS, gap) : undefined;
+    // What has changed by then may take as long again.
+    const grace = isDeepStrictEqual(resultOf(before), resultOf(told)) ? 0 : Math.round(at - same[0].at);
+    return Math.min(LONGEST_WAIT_MS, gap + grace);
+  }
+
+  /** Every exchange that asked the same, in order. */
+  #sameAs(told: Told): readonly Told[] {
+    return this.#same.get(askedBy(told)) ?? [];
   }
 
   /** When the last thing happened before a time. */
@@ -414,7 +376,9 @@ class Story {
     const headers: Record<string, string> = {};
     const resumes = told.resumes !== undefined;
     for (const [name, value] of Object.entries(told.recorded.headers)) {
-      if (!SAYS.test(name) || defaults[name] === value || value === '*/*') continue;
+      // What is sent where nothing is to be accepted says nothing.
+      const isIdle = name === 'accept' && defaults.accept === undefined;
+      if (!SAYS.test(name) || defaults[name] === value || isIdle) continue;
       const id =
         name === 'mcp-session-id'
           ? this.#sessionIds.get(value)
@@ -632,66 +596,28 @@ class Story {
     const id = 'id' in message ? { id: message.id } : {};
     if (message.error !== undefined) return { ...id, error: matcher('error') };
     if (message.result === undefined) return this.#values.matcherOf(message, place, { before: told.at });
-    const result = matcher('result');
-    const isToolResult = method === 'tools/call' && isRecord(message.result) && Array.isArray(message.result.content);
-    const isOk = isToolResult && isRecord(message.result) && message.result.isError === undefined;
-    return { ...id, result: isOk && isRecord(result) ? { ...result, isError: { $not: true } } : result };
+    const result = this.#result(message.result, method, told, `${place}/result`);
+    if (told.isOpen) return { ...id, result };
+    // The client asked until it had changed: it may have changed sooner.
+    const same = this.#sameAs(told);
+    const later = same.slice(same.indexOf(told) + 1).map(resultOf);
+    const others = new Map<string, unknown>();
+    for (const one of [message.result, ...later]) {
+      if (one === undefined) continue;
+      const matcher = this.#result(one, method, told, '');
+      if (!others.has(JSON.stringify(matcher)))
+        others.set(JSON.stringify(matcher), others.size === 0 ? result : matcher);
+    }
+    return { ...id, result: others.size > 1 ? { $oneOf: [...others.values()] } : result };
   }
-}
 
-/** When what comes after an act can come: what only tells is accepted at once. */
-function goesOnAt({ at, told, isCut }: Act): number {
-  return isCut || told.tells ? at : told.doneAt;
-}
-
-/** All that began while what began before it was still going on. */
-function overlapping(first: Act, later: readonly Act[]): Act[] {
-  let end = first.told.doneAt;
-  const group: Act[] = [];
-  for (const act of later) {
-    if (act.at >= end) break;
-    group.push(act);
-    end = Math.max(end, goesOnAt(act));
+  #result(value: unknown, method: string | undefined, told: Told, place: string): unknown {
+    const result = this.#values.matcherOf(value, place, { method, before: told.at });
+    const isToolResult = method === 'tools/call' && isRecord(value) && Array.isArray(value.content);
+    return isToolResult && value.isError === undefined && isRecord(result)
+      ? { ...result, isError: { $not: true } }
+      : result;
   }
-  return group;
-}
-
-/** Lists of acts, each of which begins when the one before it is over. */
-function chainsOf(group: readonly Act[]): Act[][] {
-  const chains: { acts: Act[]; doneAt: number }[] = [];
-  for (const act of group) {
-    const doneAt = goesOnAt(act);
-    const free = chains.filter((chain) => chain.doneAt <= act.at).sort((one, other) => other.doneAt - one.doneAt);
-    const own = act.isCut ? chains.find(({ acts }) => acts.some(({ told }) => told === act.told)) : undefined;
-    const chain = own ?? free[0];
-    if (chain) {
-      chain.acts.push(act);
-      chain.doneAt = Math.max(chain.doneAt, doneAt);
-    } else chains.push({ acts: [act], doneAt });
-  }
-  return chains.map(({ acts }) => acts);
-}
-
-/** Whether lists of steps can run side by side: none needs what another brings, and no two read the same stream. */
-function areApart(branches: readonly (readonly Step[])[]): boolean {
-  const uses = branches.map((steps) => {
-    const text = JSON.stringify(steps);
-    const sessions = (look: RegExp) => [...text.matchAll(look)].map(([, name]) => `session ${name}`);
-    return {
-      needs: new Set([...[...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name), ...sessions(/"session":"(\w+)"/g)]),
-      brings: new Set([
-        ...[...text.matchAll(/"\$capture":"(\w+)"/g)].map(([, name]) => name),
-        ...sessions(/"use":"ready","as":"(\w+)"/g),
-      ]),
-      streams: new Set([...text.matchAll(/"(?:on|as|from|stream)":"(\w+)"/g)].map(([, name]) => name)),
-    };
-  });
-  const meet = (one: Set<unknown>, other: Set<unknown>) => [...one].some((name) => other.has(name));
-  return uses.every((one, index) =>
-    uses.every(
-      (other, place) => index === place || !(meet(one.needs, other.brings) || meet(one.streams, other.streams)),
-    ),
-  );
 }
 
 /** Nobody asked for what comes on the stream. */
@@ -706,6 +632,15 @@ function isResponse(message: unknown): message is Record<string, unknown> {
 /** The ids of its own requests are new each time. */
 function ofServer(method: string, params: unknown): unknown {
   return method === 'notifications/cancelled' && isRecord(params) ? { ...params, requestId: { $any: true } } : params;
+}
+
+/** What is asked, in which session. */
+function askedBy(told: Told): string {
+  return keyOf(told, [told.method, withoutMeta(valueAt(told.json, 'params'))]);
+}
+
+function resultOf({ answer }: Told): unknown {
+  return valueAt(answer, 'result');
 }
 
 function withoutMeta(params: unknown): unknown {
