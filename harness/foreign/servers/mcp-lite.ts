@@ -11,7 +11,8 @@ import { hostname, port, tell } from './listen.ts';
 const mcp = new McpServer({
   name: 'mcp-lite',
   version: '0.10.0',
-  schemaAdapter: (schema) => z.toJSONSchema(schema as z.ZodType),
+  // zod marks what it makes as one of its own schemas, and `elicit` refuses those: it is copied without the mark.
+  schemaAdapter: (schema) => JSON.parse(JSON.stringify(z.toJSONSchema(schema as z.ZodType))),
 });
 
 mcp.tool('test_simple_text', { description: 'Answers one text', handler: () => ({ content: [said.text] }) });

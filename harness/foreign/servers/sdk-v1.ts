@@ -1,14 +1,17 @@
-/** The official SDK, version 1, with sessions and resumption as its own example `simpleStreamableHttp` wires them. */
+/**
+ * The official SDK, version 1, with sessions and resumption as its own example `simpleStreamableHttp` wires them; only the event
+ * store is not the one of the examples, which puts events of the same millisecond into any order.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { InMemoryEventStore } from '@modelcontextprotocol/sdk/examples/shared/inMemoryEventStore.js';
 import { createMcpExpressApp } from '@modelcontextprotocol/sdk/server/express.js';
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { CreateMessageResultSchema, ElicitResultSchema, isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
+import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { said, sleep, user } from './fixtures.ts';
+import { eventStore } from './events.ts';
+import { said, sleep, text, user } from './fixtures.ts';
 import { listen } from './listen.ts';
 
 function getServer(): McpServer {
@@ -26,7 +29,7 @@ function getServer(): McpServer {
     async (extra) => {
       const progressToken = extra._meta?.progressToken;
       for (const progress of [0, 50, 100]) {
-        if (progress > 0) await sleep(50);
+        if (progress > 0) await sleep(50, undefined, extra);
         if (progressToken !== undefined)
           await extra.sendNotification({
             method: 'notifications/progress',
@@ -70,10 +73,10 @@ function getServer(): McpServer {
   server.registerTool(
     'test_elicitation',
     { description: 'Asks the user for a name and an email address', inputSchema: { message: z.string() } },
-    async ({ message }, extra) => {
-      const { action, content } = await extra.sendRequest(
-        { method: 'elicitation/create', params: { mode: 'form', message, requestedSchema: user } },
-        ElicitResultSchema,
+    async ({ message }, { requestId }) => {
+      const { action, content } = await server.server.elicitInput(
+        { mode: 'form', message, requestedSchema: user },
+        { relatedRequestId: requestId },
       );
       return { content: [said.user(action, content)] };
     },
@@ -82,13 +85,10 @@ function getServer(): McpServer {
   server.registerTool(
     'test_sampling',
     { description: "Puts a prompt to the client's model", inputSchema: { prompt: z.string() } },
-    async ({ prompt }, extra) => {
-      const { content } = await extra.sendRequest(
-        {
-          method: 'sampling/createMessage',
-          params: { messages: [{ role: 'user', content: { type: 'text', text: prompt } }], maxTokens: 100 },
-        },
-        CreateMessageResultSchema,
+    async ({ prompt }, { requestId }) => {
+      const { content } = await server.server.createMessage(
+        { messages: [{ role: 'user', content: text(prompt) }], maxTokens: 100 },
+        { relatedRequestId: requestId },
       );
       return { content: [said.model(content)] };
     },
@@ -130,7 +130,7 @@ async function handle(request: IncomingMessage & { body?: unknown }, response: S
 
   const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
     sessionIdGenerator: randomUUID,
-    eventStore: new InMemoryEventStore(),
+    eventStore: eventStore(),
     retryInterval: 100,
     onsessioninitialized: (id) => {
       transports.set(id, transport);

@@ -8,12 +8,16 @@ import {
   inputRequired,
   inputResponse,
   type McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { text } from './fixtures.ts';
 
 /** What is to be carried from round to round; the server looks at its seal before any tool does. */
-export const state = createRequestStateCodec<{ name?: string }>({ key: crypto.getRandomValues(new Uint8Array(32)) });
+export const state = createRequestStateCodec<{ of: string; name?: string }>({
+  key: crypto.getRandomValues(new Uint8Array(32)),
+});
 
 const named = z.object({ name: z.string() });
 const confirmed = z.object({ ok: z.boolean() });
@@ -33,6 +37,8 @@ export function registerRounds(server: McpServer): void {
     'test_input_required_result_elicitation',
     { description: 'Asks the user for a name' },
     ({ mcpReq: { inputResponses } }) => {
+      const view = inputResponse(inputResponses, 'user_name');
+      if (view.kind === 'elicit' && view.action !== 'accept') return { content: [text(`No name: ${view.action}`)] };
       const answer = acceptedContent(inputResponses, 'user_name', named);
       if (!answer) return inputRequired({ inputRequests: { user_name: askName() } });
       return { content: [text(`Hello, ${answer.name}!`)] };
@@ -77,7 +83,7 @@ export function registerRounds(server: McpServer): void {
           greeting: askModel('Generate a greeting', 50),
           client_roots: inputRequired.listRoots(),
         },
-        requestState: await state.mint({}),
+        requestState: await state.mint({ of: 'multiple_inputs' }),
       });
     },
   );
@@ -88,8 +94,11 @@ export function registerRounds(server: McpServer): void {
       { description: 'Asks for a confirmation and needs its state back with it' },
       async ({ mcpReq: { inputResponses, requestState } }) => {
         const answer = acceptedContent(inputResponses, 'confirm', confirmed);
-        if (answer && requestState() !== undefined) return { content: [text(`state-ok: ${answer.ok}`)] };
-        return inputRequired({ inputRequests: { confirm: askOk() }, requestState: await state.mint({}) });
+        const own = requestState<{ of: string }>()?.of;
+        if (own !== undefined && own !== name)
+          throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'This requestState is of another tool');
+        if (answer && own !== undefined) return { content: [text(`state-ok: ${answer.ok}`)] };
+        return inputRequired({ inputRequests: { confirm: askOk() }, requestState: await state.mint({ of: name }) });
       },
     );
   }
@@ -101,12 +110,15 @@ export function registerRounds(server: McpServer): void {
       const known = requestState<{ name?: string }>()?.name;
       const name = known ?? acceptedContent(inputResponses, 'step1', named)?.name;
       if (name === undefined)
-        return inputRequired({ inputRequests: { step1: askName() }, requestState: await state.mint({}) });
+        return inputRequired({
+          inputRequests: { step1: askName() },
+          requestState: await state.mint({ of: 'multi_round' }),
+        });
       const requestedSchema = z.object({ color: z.string() });
       const color = acceptedContent(inputResponses, 'step2', requestedSchema)?.color;
       if (color !== undefined) return { content: [text(`${name} likes ${color}`)] };
       const step2 = inputRequired.elicit({ message: 'What is your favorite color?', requestedSchema });
-      return inputRequired({ inputRequests: { step2 }, requestState: await state.mint({ name }) });
+      return inputRequired({ inputRequests: { step2 }, requestState: await state.mint({ of: 'multi_round', name }) });
     },
   );
 

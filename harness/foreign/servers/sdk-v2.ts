@@ -15,7 +15,6 @@ import {
 import {
   acceptedContent,
   createMcpHandler,
-  type EventStore,
   inputRequired,
   inputResponse,
   isInitializeRequest,
@@ -24,9 +23,12 @@ import {
   ResourceTemplate,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { said, sleep, text, user } from './fixtures.ts';
+import { eventStore } from './events.ts';
+import { said, sleep, text } from './fixtures.ts';
 import { listen } from './listen.ts';
 import { registerRounds, state } from './sdk-v2-rounds.ts';
+
+const user = z.object({ username: z.string(), email: z.string() });
 
 function buildServer(): McpServer {
   const server = new McpServer(
@@ -47,7 +49,7 @@ function buildServer(): McpServer {
     async ({ mcpReq }) => {
       const progressToken = mcpReq._meta?.progressToken;
       for (const progress of [0, 50, 100]) {
-        if (progress > 0) await sleep(50);
+        if (progress > 0) await sleep(50, undefined, mcpReq);
         if (progressToken !== undefined)
           await mcpReq.notify({
             method: 'notifications/progress',
@@ -109,9 +111,10 @@ function buildServer(): McpServer {
     { description: 'Asks the user for a name and an email address', inputSchema: z.object({ message: z.string() }) },
     ({ message }, { mcpReq: { inputResponses } }) => {
       const answer = inputResponse(inputResponses, 'user');
-      if (answer.kind !== 'elicit')
-        return inputRequired({ inputRequests: { user: inputRequired.elicit({ message, requestedSchema: user }) } });
-      return { content: [said.user(answer.action, acceptedContent(inputResponses, 'user'))] };
+      const content = acceptedContent(inputResponses, 'user', user);
+      if (answer.kind === 'elicit' && (answer.action !== 'accept' || content))
+        return { content: [said.user(answer.action, content)] };
+      return inputRequired({ inputRequests: { user: inputRequired.elicit({ message, requestedSchema: user }) } });
     },
   );
 
@@ -150,28 +153,6 @@ function buildServer(): McpServer {
   );
 
   return server;
-}
-
-/** The package brings no event store: one for each session, whose ids name the stream and count on. */
-function eventStore(): EventStore {
-  const events: { streamId: string; id: string; message: Parameters<EventStore['storeEvent']>[1] }[] = [];
-  return {
-    async storeEvent(streamId, message) {
-      const id = `${streamId}:${events.length}`;
-      events.push({ streamId, id, message });
-      return id;
-    },
-    async getStreamIdForEventId(eventId) {
-      return events.find(({ id }) => id === eventId)?.streamId;
-    },
-    async replayEventsAfter(lastEventId, { send }) {
-      const last = events.findIndex(({ id }) => id === lastEventId);
-      const streamId = events[last]?.streamId;
-      if (streamId === undefined) throw new Error('no such event');
-      for (const event of events.slice(last + 1)) if (event.streamId === streamId) await send(event.id, event.message);
-      return streamId;
-    },
-  };
 }
 
 const sessions = new Map<string, NodeStreamableHTTPServerTransport>();

@@ -29,7 +29,7 @@ server.tool({ name: 'test_error_handling', description: 'Fails, every time' }, (
 
 server.tool({ name: 'test_tool_with_progress', description: 'Reports progress at 0, 50 and 100 of 100' }, async () => {
   for (const progress of [0, 50, 100]) {
-    if (progress > 0) await sleep(50);
+    if (progress > 0) await sleep(50, undefined, { signal: server.ctx.signal });
     server.progress(progress, 100);
   }
   return { content: [said.progress] };
@@ -72,14 +72,21 @@ server.tool(
   (input) => ({ content: [text(JSON.stringify(input))] }),
 );
 
-server.tool({ name: 'test_input_required_result_elicitation', description: 'Asks the user for a name' }, async () => {
-  const schema = z.object({ name: z.string() });
-  const { action, content } = await server.elicitation('What is your name?', schema, { key: 'user_name' });
-  return { content: [text(action === 'accept' ? `Hello, ${content?.name}!` : `No name: ${action}`)] };
-});
+server.tool(
+  { name: 'test_input_required_result_elicitation', description: 'Asks the user for a name', replayable: true },
+  async () => {
+    const schema = z.object({ name: z.string() });
+    const { action, content } = await server.elicitation('What is your name?', schema, { key: 'user_name' });
+    return { content: [text(action === 'accept' ? `Hello, ${content?.name}!` : `No name: ${action}`)] };
+  },
+);
 
 server.tool(
-  { name: 'test_input_required_result_sampling', description: "Puts a question to the client's model" },
+  {
+    name: 'test_input_required_result_sampling',
+    description: "Puts a question to the client's model",
+    replayable: true,
+  },
   async () => {
     const messages = [{ role: 'user' as const, content: text('What is the capital of France?') }];
     const { content } = await server.message({ messages, maxTokens: 100 }, { key: 'capital_question' });
@@ -92,6 +99,7 @@ server.tool(
     name: 'test_elicitation',
     description: 'Asks the user for a name and an email address',
     schema: z.object({ message: z.string() }),
+    replayable: true,
   },
   async ({ message }) => {
     const { action, content } = await server.elicitation(
@@ -107,6 +115,7 @@ server.tool(
     name: 'test_sampling',
     description: "Puts a prompt to the client's model",
     schema: z.object({ prompt: z.string() }),
+    replayable: true,
   },
   async ({ prompt }) => {
     const { content } = await server.message({
