@@ -6,5 +6,6 @@
 import { FEATURES } from './features.ts';
 import { FIRST } from './first.ts';
 import type { Mutant } from './mutate.ts';
+import { STREAMS } from './streams.ts';
 
-export const MUTANTS: readonly Mutant[] = [...FIRST, ...FEATURES];
+export const MUTANTS: readonly Mutant[] = [...FIRST, ...FEATURES, ...STREAMS];
