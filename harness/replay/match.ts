@@ -50,7 +50,7 @@ function broken(rule: string, value: unknown, actual: unknown, vars: Vars, path:
         ? []
         : fail(`must be of type ${String(value)}`);
     case '$re':
-      return typeof actual === 'string' && new RegExp(String(value), 'u').test(actual)
+      return typeof actual === 'string' && pattern(String(value)).test(actual)
         ? []
         : fail(`must match /${String(value)}/`);
     case '$gt':
@@ -134,6 +134,11 @@ function own(record: Record<string, unknown>, key: string): unknown {
 /** The value at a path of members, as `params.progress`. */
 export function valueAt(value: unknown, path: string): unknown {
   return path.split('.').reduce<unknown>(memberOf, value);
+}
+
+/** A regular expression; `(?i)` at its beginning makes case mean nothing. */
+function pattern(text: string): RegExp {
+  return text.startsWith('(?i)') ? new RegExp(text.slice(4), 'iu') : new RegExp(text, 'u');
 }
 
 function typeOf(value: unknown): string {

@@ -131,6 +131,8 @@ export interface Exchange {
   readonly claims: boolean;
   /** It is a response, which only the older revisions have from clients. */
   readonly responds: boolean;
+  /** A batch, some of which is no message: the errors for that have no id, or one that is no request's. */
+  readonly isOdd: boolean;
   /** Where a stream is read on from. */
   readonly lastEventId: string | undefined;
   arrivals?: Arrivals;
@@ -152,18 +154,18 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
       ? [{ id: one.id as string | number, method: one.method, params: one.params }]
       : [],
   );
-  const onlyTells =
-    messages.length > 0 &&
-    messages.every(
-      (one) =>
-        one.jsonrpc === '2.0' &&
-        (typeof one.method === 'string' ? one.id === undefined : one.result !== undefined || one.error !== undefined),
-    );
+  const tells = messages.filter(
+    (one) =>
+      one.jsonrpc === '2.0' &&
+      (typeof one.method === 'string' ? one.id === undefined : one.result !== undefined || one.error !== undefined),
+  );
+  const onlyTells = messages.length > 0 && tells.length === messages.length;
+  const isOdd = isBatch && body.length > asked.length + tells.length;
   const lastEventId = verb === 'get' ? headerOf(request, 'last-event-id') : undefined;
   const responds = onlyTells && isRecord(body) && body.method === undefined;
   const meta = valueAt(body, 'params._meta');
   const claims = isRecord(meta) && Object.hasOwn(meta, `${META}protocolVersion`);
-  return { number, verb, session, request, asked, onlyTells, claims, responds, lastEventId, messages: 0 };
+  return { number, verb, session, request, asked, onlyTells, claims, responds, isOdd, lastEventId, messages: 0 };
 }
 
 /** What is known beyond a run: a session id must be new in all of them. */
@@ -415,7 +417,9 @@ export class Wire {
   }
 
   /** A refusal that needs no look into the body, and so need not know the id of the request. */
-  #unread({ arrivals }: Exchange, message: unknown): boolean {
+  #unread({ arrivals, asked, isOdd }: Exchange, message: unknown): boolean {
+    const isAsked = asked.some(({ id }) => id === valueAt(message, 'id'));
+    if (isOdd && !isAsked && valueAt(message, 'error') !== undefined) return true;
     const status = arrivals?.answer.status ?? 200;
     if (status < 400 || (valueAt(message, 'id') ?? null) !== null) return false;
     if ([-32700, -32600].includes(Number(valueAt(message, 'error.code')))) return true;
