@@ -3,17 +3,23 @@
  * official conformance suite call by name. Runs as `server.ts` does, with the same knobs.
  */
 
+import type { Clock } from '../server/clock.ts';
 import type { Feature } from '../server/tool.ts';
 import { application, createServer, type Server, start } from '../server.ts';
 import { countdown } from '../tools/countdown.ts';
 import { echo } from '../tools/echo.ts';
 import { prompts } from './fixtures/prompts.ts';
 import { questions } from './fixtures/questions.ts';
-import { resources, watch } from './fixtures/resources.ts';
+import { resourcesBy, watch } from './fixtures/resources.ts';
 import { schemas } from './fixtures/schema.ts';
 import { tools } from './fixtures/tools.ts';
 
-export const features: Feature[] = [...tools, ...questions, ...schemas, echo, countdown, ...resources, ...prompts];
+/** @param clock what changes by itself changes by it; default the system's */
+export function featuresBy(clock?: Clock): Feature[] {
+  return [...tools, ...questions, ...schemas, echo, countdown, ...resourcesBy(clock), ...prompts];
+}
+
+export const features: Feature[] = featuresBy();
 
 let server: Server | undefined;
 

@@ -2,7 +2,7 @@
 
 import { memoryStore } from '../server/store.ts';
 import { createServer, type Server } from '../server.ts';
-import { features } from './everything.ts';
+import { featuresBy } from './everything.ts';
 import { watch } from './fixtures/resources.ts';
 import { fetchTarget, type Target } from './replay/target.ts';
 import { VirtualClock } from './replay/virtual-clock.ts';
@@ -30,6 +30,7 @@ export function ownTarget(
   const store = memoryStore(MOST_ENDED, clock.now);
   const env = { MCP_SESSION_SECRET: crypto.randomUUID(), ...knobs };
   const servers: Server[] = [];
+  const features = featuresBy(clock);
   const node = () => {
     const server = createServer({ name: 'everything', version: '1.0.0', features, env, store, clock });
     servers.push(server);
