@@ -6,6 +6,7 @@
 import { FEATURES } from './features.ts';
 import { FIRST } from './first.ts';
 import type { Mutant } from './mutate.ts';
+import { STATELESS } from './stateless.ts';
 import { STREAMS } from './streams.ts';
 
-export const MUTANTS: readonly Mutant[] = [...FIRST, ...FEATURES, ...STREAMS];
+export const MUTANTS: readonly Mutant[] = [...FIRST, ...FEATURES, ...STATELESS, ...STREAMS];
