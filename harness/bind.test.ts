@@ -67,9 +67,8 @@ describe('what a fixture is taken to be', () => {
   });
 
   test('no official name that wants arguments which the fixture lacks', () => {
-    const strange = textTool('test_simple_text', { annotations: readOnly });
-    assert.ok(guessOf({ tools: [plainTool('test_simple_text')] }, 'text')?.sure);
-    assert.equal(guessOf({ tools: [strange] }, 'text')?.sure, false);
+    assert.ok(guessOf({ tools: [plainTool('flood')] }, 'flood')?.sure);
+    assert.equal(guessOf({ tools: [textTool('flood')] }, 'flood'), undefined);
   });
 
   test('echo: by its name, whatever its argument is called', () => {

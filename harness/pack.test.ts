@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { z } from 'zod';
 import { type Packed, pack } from './pack.ts';
 import { typeOf } from './package/declarations.ts';
@@ -16,17 +17,18 @@ import { type RunningServer, startServer } from './runtimes/start.ts';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const BIN = join(ROOT, 'node_modules/.bin');
 /** Unpacked. */
-const BUDGET = 1_000_000;
-/** From the start to the end of `--list`, at best; ms. */
-const START_MS = 300;
+const BUDGET = 1_600_000;
+/** From the start to the end of `--list`, at best; ms. Far above what it takes, for this machine does other things beside. */
+const START_MS = 500;
 
 const work = mkdtempSync(join(tmpdir(), 'mcp-replay-pack-'));
 const packed = join(work, 'packed');
 /** An empty folder with the package installed. */
 const user = join(work, 'user');
 let made: Packed;
+let ids: string[];
 let server: RunningServer;
-/** Answers 200 where 400 is right. */
+/** Its JSON is of no JSON-RPC. */
 let broken: RunningServer;
 
 interface Ran {
@@ -59,6 +61,7 @@ async function done(program: string, ...args: string[]): Promise<string> {
 }
 
 before(async () => {
+  ids = ownScenarios().map(({ id }) => id);
   made = await pack(packed);
   mkdirSync(user);
   const [{ filename }] = JSON.parse(await done('npm', 'pack', packed, '--pack-destination', work, '--json')) as [
@@ -75,7 +78,9 @@ export default {
   hostname: app.hostname,
   async fetch(request: Request) {
     const answer = await app.fetch(request);
-    return answer.status === 400 ? new Response(answer.body, { headers: answer.headers }) : answer;
+    if (!answer.headers.get('content-type')?.includes('json')) return answer;
+    const text = (await answer.text()).replaceAll('"jsonrpc":"2.0"', '"jsonrpc":"1.0"');
+    return new Response(text, { status: answer.status, headers: answer.headers });
   },
 };
 `,
@@ -98,8 +103,7 @@ test('it is small, needs no other package, and says what is in it', () => {
   for (const name of ['zod', 'yaml', 'eventsource-parser', 'itty-router'])
     assert.match(notices, new RegExp(`^${name} \\d[\\d.]* \\((MIT|ISC)\\)$`, 'm'));
   const files = new Set(made.files);
-  for (const name of ['LICENSE', 'README.md', 'bind.yaml', 'scenario.schema.json', 'scenarios/tools.call.yaml'])
-    assert.ok(files.has(name), name);
+  for (const name of ['LICENSE', 'README.md', 'bind.yaml', 'scenario.schema.json']) assert.ok(files.has(name), name);
 });
 
 /** Each runtime as a user would start the package with it. */
@@ -118,7 +122,7 @@ for (const [name, program, ...args] of STARTED) {
     });
 
     test('a broken one is red: 1', async () => {
-      const { code, stdout, stderr } = await run(program, [...args, broken.url, '--only', 'post.parse-error']);
+      const { code, stdout, stderr } = await run(program, [...args, broken.url, '--only', 'lifecycle.ping']);
       assert.equal(code, 1, stdout + stderr);
     });
 
@@ -163,9 +167,8 @@ test(`it starts within ${START_MS} ms, and lists every scenario`, async () => {
     const began = performance.now();
     const list = await done(join(BIN, 'node'), 'node_modules/mcp-replay/bin.js', '--list');
     times.push(performance.now() - began);
-    for (const { id } of ownScenarios()) assert.ok(list.includes(id), id);
+    for (const id of ids) assert.ok(list.includes(id), id);
   }
-  // The best of some: this machine does other things beside.
   assert.ok(Math.min(...times) < START_MS, times.map(Math.round).join(', '));
 });
 
@@ -222,6 +225,22 @@ export default {
 `,
     );
   });
+  test('no module of a runtime is imported: it can be bundled for a browser', async () => {
+    const { outputs } = await build({
+      stdin: { contents: `export * from 'mcp-replay';`, resolveDir: user },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+      outfile: 'library.js',
+      metafile: true,
+      // Not told of a runtime's modules, it would fail on the first alone.
+      external: ['node:*'],
+    }).then(({ metafile }) => metafile);
+    const imports = Object.values(outputs).flatMap((one) => one.imports.map(({ path }) => path));
+    assert.deepEqual(imports, []);
+  });
+
   const isGreen = (counts: Record<string, number>) => {
     const { pass = 0, skip, ...rest } = counts;
     assert.deepEqual(rest, {});
@@ -264,7 +283,7 @@ test('the example of the README finds what is broken', async () => {
       'app.fetch(request).then((answer) => (answer.status === 400 ? new Response() : answer))',
     ),
   );
-  assert.match(await done(join(BIN, 'bun'), 'broken.ts'), /^post\.parse-error /m);
+  assert.match(await done(join(BIN, 'bun'), 'broken.ts'), /^[a-z]+\.[a-z.-]+ \[/m);
 });
 
 test('the options of the README are options', async () => {

@@ -9,7 +9,6 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -43,7 +42,7 @@ export interface Packed {
 /** @param folder is made; what it holds of an earlier package is replaced @throws Error where a part is missing */
 export async function pack(folder: string): Promise<Packed> {
   const { version, license } = manifestOf(ROOT);
-  for (const name of ['lib', 'types', 'scenarios']) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of ['lib', 'types']) rmSync(join(folder, name), { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 
@@ -52,14 +51,12 @@ export async function pack(folder: string): Promise<Packed> {
   write('bin.js', BIN);
   chmodSync(join(folder, 'bin.js'), 0o755);
   for (const [from, to] of [
-    [join(HARNESS, 'scenario.schema.json'), 'scenario.schema.json'],
     [join(HARNESS, 'bind.yaml'), 'bind.yaml'],
     [join(HARNESS, 'package/README.md'), 'README.md'],
     [join(ROOT, 'LICENSE'), 'LICENSE'],
   ] as const)
     copyFileSync(from, join(folder, to));
-  // As they are written, for those who write their own.
-  cpSync(join(HARNESS, 'scenarios'), join(folder, 'scenarios'), { recursive: true });
+  write('scenario.schema.json', JSON.stringify(schema()));
   const manifest = {
     name: 'mcp-replay',
     version,
@@ -213,9 +210,9 @@ function declare(folder: string): void {
 
 /** The types of a scenario, from its JSON Schema: those of the code need zod. */
 function scenarioTypes(): string {
-  const schema = JSON.parse(readFileSync(join(HARNESS, 'scenario.schema.json'), 'utf8')) as Record<string, unknown>;
-  const definitions = Object.entries((schema.$defs ?? {}) as Record<string, Record<string, unknown>>);
-  const step = ((schema.properties as Record<string, { items?: { $ref?: string } }>).steps?.items?.$ref ?? '').slice(8);
+  const whole = schema();
+  const definitions = Object.entries((whole.$defs ?? {}) as Record<string, Record<string, unknown>>);
+  const step = ((whole.properties as Record<string, { items?: { $ref?: string } }>).steps?.items?.$ref ?? '').slice(8);
   const named = (name: string) => (name === step ? 'Step' : `Part${name.replace('__schema', '')}`);
   return `/** A scenario as data: what is said to an MCP server over HTTP, and what must come back. */
 
@@ -228,7 +225,7 @@ export type Revision = (typeof REVISIONS)[number];
 
 ${definitions.map(([name, one]) => `export type ${named(name)} = ${typeOf(one, named)};\n`).join('\n')}
 /** A scenario as it is written. */
-export interface Written ${typeOf(schema, named)}
+export interface Written ${typeOf(whole, named)}
 
 declare const read: unique symbol;
 
@@ -266,6 +263,11 @@ function notices({ outputs }: Metafile): string {
   });
   const rule = `\n${'-'.repeat(80)}\n\n`;
   return ['What is bundled with mcp-replay, and under which licence.\n', ...parts].join(rule);
+}
+
+/** The JSON Schema of a scenario. */
+function schema(): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(HARNESS, 'scenario.schema.json'), 'utf8')) as Record<string, unknown>;
 }
 
 function manifestOf(folder: string): { version: string; license: string } {

@@ -74,11 +74,12 @@ const WANTED: Readonly<Record<string, Wanted>> = {
     does: 'a tool that works for a second or more, unless it is cancelled',
     find: findSlow,
   },
-  flood: { does: 'a tool that says more, and faster, than a slow reader takes' },
+  flood: { does: 'a tool that says 200 messages of 20,000 characters as progress, as fast as they are taken' },
   sampling: { does: "a tool that puts a prompt to the client's model", find: findNamed(/\b(sampl\w+|llm)\b/) },
   elicitation: { does: 'a tool that asks the user', find: findNamed(/\belicit\w*\b/) },
   'elicitation-defaults': { does: 'a tool that asks the user, with a default for each type of field' },
   'elicitation-enums': { does: 'a tool that asks the user, with each form of enum' },
+  'elicitation-url': { does: 'a tool that asks the user to open a URL' },
   'missing-capability': { does: 'a tool that serves only clients that declare sampling' },
   'tool-change': { does: 'a tool that announces that the list of tools changed' },
   'prompt-change': { does: 'a tool that announces that the list of prompts changed' },
@@ -99,7 +100,13 @@ const WANTED: Readonly<Record<string, Wanted>> = {
   template: { does: 'a template of resources, with the URI of one', find: findTemplate },
   prompt: { does: 'a prompt', find: findPrompt },
   'echo-prompt': { does: 'a prompt whose messages contain its arguments', find: findEchoPrompt },
+  'embedded-prompt': { does: 'a prompt with an embedded resource' },
+  'image-prompt': { does: 'a prompt with an image' },
   'ask-prompt': { does: 'a prompt that asks the user by input_required (2026-07-28)' },
+  keywords: { does: "the official suite's tool whose input schema has the keywords of JSON Schema 2020-12" },
+  'official-text': { does: "the official suite's tool of this kind, by its exact text" },
+  'official-template': { does: "the official suite's template, by its exact texts" },
+  'official-prompt': { does: "the official suite's prompt with arguments, by its exact text" },
 };
 
 /** The fixtures that a server surely has: a bind file for a server about which nobody has said anything. */
@@ -142,13 +149,16 @@ export function merged(listings: readonly Listing[]): Listing {
 function named(fixture: Fixture | undefined, { tools, prompts, resources, templates }: Listing): Guess | undefined {
   if (!fixture) return undefined;
   const found: Guess = { fixture, why: "this is its name in the official suite's server", sure: true };
+  // Without arguments it may be meant to be refused; with some it must be the one that takes them.
+  const suits = (args: Entry, wanted: readonly string[]) =>
+    Object.keys(args).length === 0 || wanted.every((name) => name in args);
   if ('tool' in fixture) {
     const tool = tools.find(({ name }) => name === fixture.tool);
-    return tool && required(tool.inputSchema).every((name) => name in fixture.args) ? found : undefined;
+    return tool && suits(fixture.args, required(tool.inputSchema)) ? found : undefined;
   }
   if ('prompt' in fixture) {
     const prompt = prompts.find(({ name }) => name === fixture.prompt);
-    return prompt && needed(prompt).every((name) => name in fixture.args) ? found : undefined;
+    return prompt && suits(fixture.args, needed(prompt)) ? found : undefined;
   }
   if ('resource' in fixture) return resources.some(({ uri }) => uri === fixture.resource) ? found : undefined;
   return templates.some(({ uriTemplate }) => uriTemplate === fixture.template) ? found : undefined;
