@@ -56,10 +56,8 @@ export async function runAll(
       });
       const outcomes = ran.filter(({ verdict, reason }) => verdict !== 'skip' || !reason?.startsWith('is for'));
       results.set(one, outcomes);
-      const hangs = outcomes.some(({ checks }) =>
-        checks.some(({ why }) => why.some((text) => text.includes(NO_ANSWER))),
-      );
-      hung = hangs ? hung + 1 : 0;
+      const told = outcomes.flatMap(({ checks }) => checks);
+      if (told.length > 0) hung = told.some(({ why }) => why.some((text) => text.includes(NO_ANSWER))) ? hung + 1 : 0;
       onOutcomes?.(outcomes, ++done, work.length);
     }
   };
