@@ -29,6 +29,7 @@ const isResumed = ({ given }: Stream) => given.verb === 'GET' && given.from !== 
 const isGet = ({ given }: Stream) => given.verb === 'GET';
 const isPost = ({ given }: Stream) => given.verb === 'POST';
 const isPriming = (event: string) => idOf(event) !== undefined && /^data: ?$/m.test(event);
+const isComment = (event: string) => /^: ?$/.test(event);
 const isProgress = (event: string) => methodOf(dataOf(event)) === 'notifications/progress';
 /** An event stream that says so much and ends, or stays open. */
 const stream = (text: string, staysOpen = false) => {
@@ -744,21 +745,21 @@ const SUBSCRIPTION: readonly Mutant[] = [
 const QUIET: readonly Mutant[] = [
   old(
     'a heartbeat is an event',
-    events((event) => (event === ':' ? 'data: heartbeat' : event)),
+    events((event) => (isComment(event) ? 'data: heartbeat' : event)),
   ),
   old(
     'a heartbeat is a notification of its own',
-    events((event) => (event === ':' ? eventOf({ method: 'notifications/heartbeat' }) : event)),
+    events((event) => (isComment(event) ? eventOf({ method: 'notifications/heartbeat' }) : event)),
   ),
   old(
-    'a heartbeat is a log message',
-    events((event, stream) => (event === ':' && isGet(stream) ? eventOf({ id: 'heartbeat', result: {} }) : event)),
+    'a heartbeat is a response',
+    events((event, stream) => (isComment(event) && isGet(stream) ? eventOf({ id: 'heartbeat', result: {} }) : event)),
   ),
   old('a stream that is quiet is closed', () => {
     const seen = new WeakSet<Stream>();
     return {
       event(event, stream) {
-        if (event === ':' && seen.has(stream)) queueMicrotask(() => stream.end());
+        if (isComment(event) && seen.has(stream)) queueMicrotask(() => stream.end());
         seen.add(stream);
         return event;
       },
@@ -769,7 +770,7 @@ const QUIET: readonly Mutant[] = [
     return {
       before: ({ from }) => (from === null ? undefined : new Response(null, { status: 400 })),
       event(event, stream) {
-        if (event === ':' && seen.has(stream)) queueMicrotask(() => stream.end());
+        if (isComment(event) && seen.has(stream)) queueMicrotask(() => stream.end());
         seen.add(stream);
         return `retry: 1000\n${event}`;
       },
