@@ -204,7 +204,7 @@ export async function verdicts(only) {
   return counts;
 }
 `;
-const ONLY = /^(tools|progress|stateless|post)\./;
+const ONLY = /^(tools|progress|post)\./;
 
 describe('the library needs no file system and no permission', () => {
   before(() => {
@@ -273,7 +273,9 @@ test('the example of the README finds what is broken', async () => {
     join(user, 'server.js'),
     `export { default } from ${JSON.stringify(join(ROOT, 'harness/everything.ts'))};\n`,
   );
-  const example = block('ts');
+  // The first of many: all of them take a while.
+  const example = block('ts').replace('of scenarios)', "of scenarios.filter(({ id }) => id.startsWith('post.')))");
+  assert.match(example, /'post\.'/);
   writeFileSync(join(user, 'example.ts'), example);
   assert.equal(await done(join(BIN, 'bun'), 'example.ts'), '');
   writeFileSync(
