@@ -35,7 +35,8 @@ import { memoryStore, type Store } from './server/store.ts';
 import type { CachePolicy, Feature, Notify } from './server/tool.ts';
 
 export { application, start } from './server/application.ts';
-export { type ManualClock, manualClock } from './server/clock.ts';
+export { type ManualClock, manualClock, systemClock } from './server/clock.ts';
+export { memoryStore } from './server/store.ts';
 export * from './server/tool.ts';
 export type { Clock, Config, Environment, ServerInfo, Store };
 

@@ -3,9 +3,8 @@
  * official conformance suite call by name. Runs as `server.ts` does, with the same knobs.
  */
 
-import type { Clock } from '../server/clock.ts';
 import type { Feature } from '../server/tool.ts';
-import { application, createServer, type Server, start } from '../server.ts';
+import { application, type Clock, createServer, type Server, start } from '../server.ts';
 import { countdown } from '../tools/countdown.ts';
 import { echo } from '../tools/echo.ts';
 import { prompts } from './fixtures/prompts.ts';

@@ -1,7 +1,6 @@
 /** This project's own "everything" server as a target in this process, in virtual time: two nodes that share what nodes can share. */
 
-import { memoryStore } from '../server/store.ts';
-import { createServer, type Server } from '../server.ts';
+import { createServer, memoryStore, type Server } from '../server.ts';
 import { featuresBy } from './everything.ts';
 import { watch } from './fixtures/resources.ts';
 import { fetchTarget, type Target } from './replay/target.ts';

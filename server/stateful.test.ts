@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { type Context, elicit, elicitUrl, manualClock, roots, sample, type Tool, ToolError, tool } from '../server.ts';
+import {
+  type Context,
+  elicit,
+  elicitUrl,
+  manualClock,
+  roots,
+  sample,
+  type Tool,
+  ToolError,
+  titled,
+  tool,
+} from '../server.ts';
 import {
   type Client,
   everythingAnd,
@@ -917,6 +928,37 @@ test(
     assert.match(String(params?.elicitationId), /^[0-9a-f-]{36}$/);
     await session.tell({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
   }, ASKED),
+);
+
+test(
+  'a form of choices is said as an older revision can say it, or not at all',
+  serving(
+    async (client) => {
+      const session = await client.initialize('2025-06-18', { elicitation: {} });
+      const events = await session.stream(call(1, 'choose_one'));
+      const { params, id } = await events.message();
+      assert.deepEqual(params?.requestedSchema, {
+        type: 'object',
+        properties: { coin: { type: 'string', enum: ['eur', 'usd'], enumNames: ['Euro', 'US dollar'] } },
+        required: ['coin'],
+      });
+      await session.tell({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
+      await events.rest();
+      const several = await session.tell(call(2, 'choose_several'));
+      assert.equal(several.result.isError, true);
+      assert.match(said(several), /revision 2025-06-18 has no choice of several in a form/);
+    },
+    {
+      features: everythingAnd(
+        tool('choose_one', { description: 'Asks for one of two' }, async (_input, context) => {
+          await context.ask({ coin: elicit('Which?', z.object({ coin: titled({ eur: 'Euro', usd: 'US dollar' }) })) });
+        }),
+        tool('choose_several', { description: 'Asks for some of two' }, async (_input, context) => {
+          await context.ask({ coins: elicit('Which?', z.object({ coins: z.array(z.enum(['eur', 'usd'])) })) });
+        }),
+      ),
+    },
+  ),
 );
 
 // ---- logging, progress, subscriptions ------------------------------------------------------------

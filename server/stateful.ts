@@ -6,6 +6,7 @@
 import { Call, type Core, LEVELS, type Method } from './call.ts';
 import { missing } from './capabilities.ts';
 import type { LogLevel } from './content.ts';
+import { elicitationParams } from './elicitation.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import {
   ASSUMED_REVISION,
@@ -230,6 +231,13 @@ export function stateful(
           new ToolError(`Cannot send ${question.method}: ${config.MCP_MAX_PENDING} questions are open already`),
         );
       }
+      const { method } = question;
+      let params: object;
+      try {
+        params = method === 'elicitation/create' ? elicitationParams(question, this.revision) : question.params;
+      } catch (error) {
+        return Promise.reject(error);
+      }
       const id = states.uniqueId();
       const { signal } = this;
       return new Promise((resolve, reject) => {
@@ -265,9 +273,7 @@ export function stateful(
         });
         if (signal.aborted) return aborted();
         signal.addEventListener('abort', aborted, { once: true });
-        void this.emit(
-          JSON.stringify({ jsonrpc: '2.0', id, method: question.method, params: paramsOf(question, this.revision) }),
-        );
+        void this.emit(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
       });
     }
   }
@@ -676,11 +682,3 @@ export function stateful(
 }
 
 const NO_CAPABILITIES: ClientCapabilities = Object.freeze({});
-
-function paramsOf(question: Question<unknown>, revision: string): object {
-  if (question.method !== 'elicitation/create') return question.params;
-  if (question.params.mode === 'url') return { ...question.params, elicitationId: crypto.randomUUID() };
-  if (revision >= POLLING) return question.params;
-  const { mode: _mode, ...params } = question.params;
-  return params;
-}
