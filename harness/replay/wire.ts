@@ -99,6 +99,7 @@ function rule<const N extends string>(check: N, level: Level, title: string, ...
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 const META = 'io.modelcontextprotocol/';
+const DATE = /^\d{4}-\d\d-\d\d$/;
 /** How long after the response a stream may still be open. */
 const ENDS_WITHIN_MS = 2000;
 
@@ -164,7 +165,8 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
   const lastEventId = verb === 'get' ? headerOf(request, 'last-event-id') : undefined;
   const responds = onlyTells && isRecord(body) && body.method === undefined;
   const meta = valueAt(body, 'params._meta');
-  const claims = isRecord(meta) && Object.hasOwn(meta, `${META}protocolVersion`);
+  const claimed = isRecord(meta) ? meta[`${META}protocolVersion`] : undefined;
+  const claims = claimed !== undefined && !(DATE.test(String(claimed)) && !isStateless(String(claimed)));
   return { number, verb, session, request, asked, onlyTells, claims, responds, isOdd, lastEventId, messages: 0 };
 }
 
@@ -212,9 +214,10 @@ export class Wire {
   /** A message of the other era, which one endpoint may serve too: the rules of this revision are not about it. */
   #isOfOtherEra({ asked, onlyTells, claims, responds, request }: Exchange): boolean {
     if (asked.length === 0 && !onlyTells) return false;
-    const named = headerOf(request, 'mcp-protocol-version') ?? '';
-    const isModern = claims || (/^\d{4}-\d\d-\d\d$/.test(named) && isStateless(named));
-    return isStateless(this.#revision) ? responds || !isModern : isModern;
+    const named = headerOf(request, 'mcp-protocol-version');
+    const isModern = claims || (named !== undefined && DATE.test(named) && isStateless(named));
+    // Without the header a server of both eras may take it for 2025-03-26, whatever it claims.
+    return isStateless(this.#revision) ? responds || named === undefined || !isModern : isModern;
   }
 
   answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
