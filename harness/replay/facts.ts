@@ -114,7 +114,11 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
   if (session !== undefined) {
     const opened = await exchanges.open('get', {}).catch(() => undefined);
     if (opened?.isStream) {
-      await opened.next(FIRST_EVENT_MS);
+      const end = exchanges.clock.now() + FIRST_EVENT_MS;
+      while (exchanges.eventIds.length === 0 && !opened.ended) {
+        const left = end - exchanges.clock.now();
+        if (left <= 0 || !(await opened.next(left))) break;
+      }
       // Some have an id only where there is something to tell, such as the answers above.
       resumption = exchanges.eventIds.length > 0;
     }
