@@ -1,6 +1,6 @@
 /** Mutants of 2026-07-28: requests that stand for themselves, their headers, listening, questions in rounds, caching. */
 
-import { events, isEvents, type Json, type Mutant, message, result } from './mutate.ts';
+import { events, type Handler, isEvents, type Json, type Mutant, message, result } from './mutate.ts';
 
 type Entry = Record<string, unknown>;
 
@@ -1432,6 +1432,18 @@ const ASKING: readonly Mutant[] = [
       return serve();
     };
   }),
+  serving('only the node that gave a state takes it', () => {
+    const own = new Set<unknown>();
+    return async (asked, serve) => {
+      const state = asked.params?.requestState;
+      if (typeof state === 'string' && state.length > 20 && !own.has(state)) return failure(asked, -32602, 200);
+      const response = await serve();
+      if (isEvents(response) || response.status !== 200) return response;
+      const answer = (await response.json()) as Json;
+      own.add(answer.result?.requestState);
+      return json(answer, 200);
+    };
+  }),
   serving('all rounds have one state', () => {
     const states = new Map<string, unknown>();
     return async (asked, serve) => {
@@ -1600,6 +1612,22 @@ const TASKING: readonly Mutant[] = [
 ];
 
 const ERAS: readonly Mutant[] = [
+  {
+    name: 'each node declares something else',
+    revisions: REVISIONS,
+    ...(() => {
+      let nodes = 0;
+      return {
+        wrap(handler: Handler) {
+          const isFirst = nodes++ % 2 === 0;
+          const change = resultsOf('', 'server/discover', (one) =>
+            isFirst ? one : { ...one, capabilities: without(one.capabilities as Entry, 'logging') },
+          );
+          return change.wrap(handler);
+        },
+      };
+    })(),
+  },
   {
     ...serving(
       'a modern request with a session id is served in its session',
