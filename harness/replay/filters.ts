@@ -8,7 +8,9 @@ const encoder = new TextEncoder();
 const FILTERS: Record<string, (value: unknown, vars: Vars, word: string) => unknown> = {
   /** Base64 of its UTF-8. */
   base64: (value) => btoa(String.fromCharCode(...encoder.encode(String(value)))),
-  upper: (value) => String(value).toUpperCase(),
+  /** The same text for whoever does not look at the case of letters. */
+  swapcase: (value) =>
+    String(value).replaceAll(/[a-z]+|[A-Z]+/g, (run) => (run > 'Z' ? run.toUpperCase() : run.toLowerCase())),
   lower: (value) => String(value).toLowerCase(),
   /** `${args|marked:here}`: an object, each text of which ends with a mark. */
   marked: (value, _vars, word) =>
