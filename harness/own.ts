@@ -38,5 +38,6 @@ export function ownTarget(
   // A change is told once, so one watches for all nodes.
   watch({ resourceUpdated: (uri) => servers.forEach(({ notify }) => void notify.resourceUpdated(uri)) }, clock);
   const nodes = new Map([['b', fetchTarget(node(), { clock })]]);
-  return { target: fetchTarget(node(), { clock, nodes }), stop: () => clock.stop() };
+  const hooks = new Map([['end-streams', async () => servers.forEach((server) => void server.close())]]);
+  return { target: fetchTarget(node(), { clock, nodes, hooks }), stop: () => clock.stop() };
 }

@@ -1058,6 +1058,18 @@ const LISTENING: readonly Mutant[] = [
     await reader.cancel();
     return new Response(value, response);
   }),
+  listened('the end of a subscription is not told', (one) => (one.result ? undefined : one)),
+  listened('the end of a subscription does not say which', (one) =>
+    one.result ? { ...one, result: { ...one.result, _meta: {} } } : one,
+  ),
+  listened('the end of a subscription is a cancellation', (one) =>
+    one.result
+      ? { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: one.id, _meta: one.result._meta } }
+      : one,
+  ),
+  listened('the end of a subscription is an error', (one) =>
+    one.result ? { jsonrpc: '2.0', id: one.id, error: { code: -32603, message: 'The server ends' } } : one,
+  ),
   listened('a listen request is answered at once', (one) =>
     String(one.method).endsWith('acknowledged')
       ? [
@@ -1673,6 +1685,11 @@ const ERAS: readonly Mutant[] = [
     () => (asked, serve) =>
       asked.method === 'initialize' && !asked.params?._meta ? failure(asked, -32600, 400) : serve(),
   ),
+  errors('errors inside of methods answer 400', -32602, (error) => error, 400),
+  serving('sessions are begun and never served', () => (asked, serve, request) => {
+    const isPing = asked.method === 'ping' && request.headers.has('mcp-session-id');
+    return isPing ? failure(asked, -32600, 400) : serve();
+  }),
   serving('a server without sessions serves whoever names no revision', () => async (asked, serve, request) => {
     if (asked.params?._meta || request.headers.has('mcp-protocol-version') || asked.id === undefined) return serve();
     if (asked.method === 'initialize')
