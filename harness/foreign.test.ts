@@ -19,7 +19,7 @@ test('the servers use their packages as these are typed', async () => {
 });
 
 /** Most of a replay is waiting. */
-describe('servers of others', { concurrency: 2 }, () => {
+describe('servers of others', { concurrency: 3 }, () => {
   for (const name of FOREIGN) {
     test(`${name}: fails what it is expected to fail`, async () => {
       const outcomes = await replayForeign(name);

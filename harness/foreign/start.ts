@@ -6,7 +6,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const FOREIGN = ['sdk-v1', 'sdk-v2', 'mcp-lite', 'tmcp', 'server-everything'] as const;
+/** The one that takes longest is first. */
+export const FOREIGN = ['tmcp', 'sdk-v1', 'sdk-v2', 'mcp-lite', 'server-everything'] as const;
 
 export type Foreign = (typeof FOREIGN)[number];
 
