@@ -15,7 +15,12 @@ export type Arrival = { readonly at: number } & (
     }
   | { readonly kind: 'comment'; readonly text: string }
   | { readonly kind: 'retry'; readonly ms: number }
-  | { readonly kind: 'end'; readonly error: string | undefined }
+  | {
+      readonly kind: 'end';
+      readonly error: string | undefined;
+      /** Of an answer that is no stream: what its body holds as JSON. */
+      readonly body?: unknown;
+    }
 );
 
 /** The most of one answer that is kept; a server that sends without end is cut there. */
@@ -131,13 +136,19 @@ export class Arrivals {
       this.#abort.abort(problem);
     }
     this.ended = true;
-    take({ at: now(), kind: 'end', error });
+    const body = this.isStream ? undefined : parsed(this.text);
+    take({ at: now(), kind: 'end', error, ...(body !== undefined && { body }) });
   }
 }
 
 /** The message in the data of an event; undefined where it is none. */
 export function messageOf(arrival: Arrival): unknown {
   return arrival.kind === 'event' ? arrival.message : undefined;
+}
+
+/** The message that came with an arrival, on a stream or as the body of another answer; undefined where there is none. */
+export function heardIn(arrival: Arrival): unknown {
+  return arrival.kind === 'end' ? arrival.body : messageOf(arrival);
 }
 
 /** JSON, or undefined. */

@@ -1,6 +1,6 @@
 /** Everything that goes over the wire in one run: requests are completed, sent, written down and watched. */
 
-import { type Arrival, Arrivals, messageOf, parsed } from './arrivals.ts';
+import { type Arrival, Arrivals, heardIn, messageOf, parsed } from './arrivals.ts';
 import { type Clock, monotonic } from './clock.ts';
 import { isRecord, show, type Vars, valueAt } from './match.ts';
 import type { Event } from './outcome.ts';
@@ -201,14 +201,16 @@ export class Exchanges {
   }
 
   #arrived(exchange: number, arrival: Arrival, sequence: string | undefined): void {
+    const message = heardIn(arrival);
+    if (sequence !== undefined && message !== undefined) {
+      const known = this.sequences.get(sequence);
+      if (known) known.push({ message, at: arrival.at });
+      else this.sequences.set(sequence, [{ message, at: arrival.at }]);
+    }
     if (arrival.kind === 'event') {
-      const { id, event, data, message, at } = arrival;
+      const { id, event, data } = arrival;
       this.#tell(exchange, { what: 'event', id, event, data: this.#text(data) });
       if (id) this.eventIds.push(id);
-      if (sequence === undefined || message === undefined) return;
-      const known = this.sequences.get(sequence);
-      if (known) known.push({ message, at });
-      else this.sequences.set(sequence, [{ message, at }]);
     } else if (arrival.kind === 'comment') this.#tell(exchange, { what: 'comment', text: arrival.text });
     else if (arrival.kind === 'retry') this.#tell(exchange, { what: 'retry', ms: arrival.ms });
     else this.#tell(exchange, { what: 'end', error: arrival.error });

@@ -1,6 +1,6 @@
 /** Runs scenarios against a target, one run for each combination of a scenario's parameters. */
 
-import { type Arrival, type Arrivals, messageOf } from './arrivals.ts';
+import { type Arrival, type Arrivals, heardIn, messageOf } from './arrivals.ts';
 import { type Clock, type Lateness, monotonic, pause } from './clock.ts';
 import { type Answered, Exchanges, NO_ANSWER, NoAnswer } from './exchanges.ts';
 import { type Bind, type Facts, prevented } from './facts.ts';
@@ -31,6 +31,8 @@ const DOUBTFUL = 0.25;
 const MOST_PAGES = 100;
 /** How long one of several streams is waited for at a time. */
 const LOOK_MS = 250;
+/** How long between two looks whether a stream was opened. */
+const SHORT_LOOK_MS = 20;
 
 /** Every run of a scenario; one outcome that says why where there is none. */
 export async function runScenario(
@@ -157,6 +159,8 @@ class Run {
         const message = error instanceof Error ? error.message : String(error);
         // A connection that is closed at once is an answer too, and a probe may get any.
         if (step.probe && error instanceof NoAnswer && !message.startsWith(NO_ANSWER)) continue;
+        // Who asks on another stream than that of the call may open that of the call only once there is an answer.
+        if (step.probe && step.open && error instanceof NoAnswer) return false;
         // After a failure what it would have given is missing: that is no fault of the scenario.
         const failed = this.checks.some(({ verdict }) => verdict !== 'pass');
         if (error instanceof NoAnswer) this.#check(step, place, [message]);
@@ -298,10 +302,13 @@ class Run {
     expect: Answer = { status: 202 },
   ): Promise<Found> {
     const names = [on].flat();
-    const streams = names.map((name) => this.#stream(name));
+    // Of several streams some may be opened meanwhile.
+    const named = () =>
+      names.flatMap((name) => (Array.isArray(on) ? (this.#streams.get(name) ?? []) : this.#stream(name)));
     const began = this.#clock.now();
     const limit = (within?.max ?? 5000) * this.#options.slack;
     for (;;) {
+      const streams = named();
       for (const arrival of streams.flatMap((stream) => stream.all)) {
         const message = messageOf(arrival);
         if (!isRecord(message) || message.method === undefined || message.id === undefined) continue;
@@ -312,13 +319,18 @@ class Run {
         return this.#judge(expect, await this.#exchanges.exchange('post', { rpc: response, session, node }));
       }
       const open = streams.filter((stream) => !stream.ended);
-      if (open.length === 0) return [`"${names.join('", "')}" ended before a request like ${show(rpc ?? {})}`];
+      // The first is that of the call: once it has ended nobody asks for it any more.
+      const isOver = Array.isArray(on) && this.#streams.get(names[0] as string)?.ended;
+      if (isOver || (open.length === 0 && streams.length === names.length))
+        return [`"${names.join('", "')}" ended before a request like ${show(rpc ?? {})}`];
       const left = began + limit - this.#clock.now();
       if (left <= 0) {
         this.#missed = { from: began, window_ms: limit };
         return [`"${names.join('", "')}" brought no request like ${show(rpc ?? {})} within ${limit} ms`];
       }
-      await Promise.race(open.map((stream) => stream.next(Math.min(left, LOOK_MS))));
+      const look_ms = Math.min(left, LOOK_MS);
+      if (streams.length < names.length) await pause(this.#clock, Math.min(left, SHORT_LOOK_MS));
+      else await Promise.race(open.map((stream) => stream.next(look_ms)));
     }
   }
 
@@ -344,6 +356,8 @@ class Run {
           // What came before it was expected came at once.
           const late = this.#offBeat(frame, arrival.at - before, Math.max(0, arrival.at - began), place);
           before = arrival.at;
+          // A body is a message and the end in one.
+          if (arrival.kind === 'end' && frame.rpc !== undefined) this.#read.set(name, --index);
           if (late) return [late];
           break;
         }
@@ -393,7 +407,9 @@ class Run {
     const fits = (expected: unknown, actual: unknown) => mismatches(fill(expected, this.#vars), actual, this.#vars);
     if (frame.end) return arrival.kind === 'end' ? [] : [`the stream must end, got ${told(arrival)}`];
     if (frame.rpc !== undefined)
-      return arrival.kind === 'end' ? ['the stream ended'] : fits(frame.rpc, messageOf(arrival));
+      return arrival.kind === 'end' && arrival.body === undefined
+        ? ['the stream ended']
+        : fits(frame.rpc, heardIn(arrival));
     if (frame.comment !== undefined)
       return arrival.kind === 'comment'
         ? fits(frame.comment, arrival.text)
@@ -410,7 +426,7 @@ class Run {
     while (this.#clock.now() < end && !stream.ended) await stream.next(end - this.#clock.now());
     const heard = stream.all.slice(from).find((arrival) => {
       if (not !== undefined) {
-        const message = messageOf(arrival);
+        const message = heardIn(arrival);
         return message !== undefined && mismatches(fill(not, this.#vars), message, this.#vars).length === 0;
       }
       return !(allow as string[]).includes(kindOf(arrival));
@@ -422,7 +438,7 @@ class Run {
   async #cut({ stream: name, after_messages }: NonNullable<Step['cut']>): Promise<Found> {
     const stream = this.#stream(name);
     const wanted = Number(fill(after_messages, this.#vars) ?? 0);
-    const read = () => stream.all.filter((one) => messageOf(one) !== undefined).length;
+    const read = () => stream.all.filter((one) => heardIn(one) !== undefined).length;
     const end = this.#clock.now() + this.#limit_ms;
     while (read() < wanted && !stream.ended) {
       const left = end - this.#clock.now();
@@ -550,7 +566,7 @@ function broughtBy({ all, ended }: Arrivals): Record<string, unknown> {
   const events = all.flatMap((one) => (one.kind === 'event' ? [{ id: one.id, event: one.event, data: one.data }] : []));
   const comments = all.flatMap((one) => (one.kind === 'comment' ? [one.text] : []));
   const retries = all.flatMap((one) => (one.kind === 'retry' ? [one.ms] : []));
-  const messages = all.map(messageOf).filter((message) => message !== undefined);
+  const messages = all.map(heardIn).filter((message) => message !== undefined);
   return { ended, events, comments, retries, messages };
 }
 
