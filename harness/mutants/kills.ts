@@ -12,10 +12,12 @@ export const MUTANT_REVISIONS: readonly Revision[] = ['2025-11-25', '2026-07-28'
 /** No mutant may take longer than a right server by much: what never comes is waited for so long; ms. */
 const TIMEOUT_MS = 3000;
 
+/** @param briefly only the first case of each scenario */
 export async function replayed(
   scenarios: readonly Scenario[],
   bind: Bind,
   { wrap, revisions = MUTANT_REVISIONS, env }: Pick<Mutant, 'wrap' | 'revisions' | 'env'>,
+  briefly = false,
 ): Promise<Outcome[]> {
   const { target, stop } = ownTarget(wrap, env);
   try {
@@ -26,12 +28,17 @@ export async function replayed(
     }
     const quick = scenarios.map((scenario) => ({
       ...scenario,
+      ...(briefly && { params: firstOf(scenario.params) }),
       timeout: Math.min(scenario.timeout ?? TIMEOUT_MS, TIMEOUT_MS),
     }));
     return await runAll(quick, target, spoken, { bind, slack: 1 });
   } finally {
     stop();
   }
+}
+
+function firstOf(params: Scenario['params'] = {}): Record<string, unknown[]> {
+  return Object.fromEntries(Object.entries(params).map(([name, values]) => [name, values.slice(0, 1)]));
 }
 
 /** The checks that are not well, with the first reason of each. */

@@ -1,16 +1,21 @@
 /**
  * `npm run mutants`: every mutant against every scenario, as a matrix of mutants and the checks that notice them.
  *
- *     npm run mutants -- [--mutant <text in its name>] [--only <scenario id, * for any>] [--json <file>] [--checks]
+ *     npm run mutants -- [--mutant <text in its name>] [--only <scenario id, * for any>] [--json <file>] [--checks] [--full]
  *
  * Prints each mutant with the checks that turned red, then what was noticed by none, which legal variations turned red, and
- * (--checks) the MUST checks that noticed nothing. Exit code 1 if there is any of these.
+ * (--checks) the MUST checks that noticed nothing. Exit code 1 if there is any of these. A mutant that the first case of each
+ * scenario notices is not run against the others, unless --full.
  */
 
+import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ownBind, ownScenarios } from '../replay/bundled.ts';
 import { globOf } from '../replay/glob.ts';
+import type { Outcome } from '../replay/outcome.ts';
 import { MUTANTS } from './index.ts';
 import { red, replayed } from './kills.ts';
 import type { Mutant } from './mutate.ts';
@@ -32,28 +37,78 @@ const ALL: readonly (Mutant & { isVariation: boolean })[] = [
   ...MUTANTS.map((one) => ({ ...one, isVariation: false })),
 ];
 
-/** Runs the mutants whose names hold a text, one after the other: each has the processor, and its own time, for itself. */
-export async function matrix(
-  { named = '', only }: { named?: string | undefined; only?: string | undefined } = {},
-  onRow: (row: Row) => void = () => {},
-): Promise<Row[]> {
+interface Asked {
+  /** Only mutants whose names hold this text. */
+  named?: string | undefined;
+  /** Only these scenarios; `*` for any text. */
+  only?: string | undefined;
+  /** Every case of every scenario, also where the first cases have noticed the mutant. */
+  full?: boolean | undefined;
+  onRow?: (row: Row) => void;
+}
+
+/** The whole matrix, worked out by as many processes as there are cores. */
+export async function matrix(asked: Asked = {}): Promise<Row[]> {
+  const shards = availableParallelism();
+  const rows = await Promise.all(Array.from({ length: shards }, (_, shard) => forked(asked, shard, shards)));
+  const order = new Map(ALL.map(({ name }, index) => [name, index]));
+  return rows.flat().sort((one, other) => (order.get(one.name) ?? 0) - (order.get(other.name) ?? 0));
+}
+
+function forked({ named, only, full, onRow }: Asked, shard: number, shards: number): Promise<Row[]> {
+  const args = ['--shard', `${shard}/${shards}`];
+  if (named !== undefined) args.push('--mutant', named);
+  if (only !== undefined) args.push('--only', only);
+  if (full) args.push('--full');
+  const child = fork(fileURLToPath(import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const rows: Row[] = [];
+  child.on('message', (row: Row) => {
+    rows.push(row);
+    onRow?.(row);
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) =>
+      code === 0 ? resolve(rows) : reject(new Error(`a part of the matrix ended with ${code}`)),
+    );
+  });
+}
+
+/** Mutants that are run side by side in a process: most of a run is waiting. */
+const AT_ONCE = 3;
+
+/** One part of the matrix, in this process. */
+async function part(
+  { named = '', only, full = false }: Asked,
+  shard: number,
+  shards: number,
+  told: (row: Row) => void,
+) {
   const pattern = only === undefined ? undefined : globOf(only);
   const scenarios = ownScenarios().filter(({ id }) => pattern?.test(id) ?? true);
-  const rows: Row[] = [];
-  for (const one of ALL.filter(({ name }) => name.includes(named))) {
-    const outcomes = await replayed(scenarios, ownBind(), one);
-    const checks = outcomes.flatMap((outcome) => outcome.checks);
-    const row = {
-      name: one.name,
-      isVariation: one.isVariation,
-      // A note is no alarm.
-      red: Object.fromEntries(red(outcomes, one.isVariation ? ['fail', 'warn', 'error', 'inconclusive'] : undefined)),
-      must: [...new Set(checks.filter(({ level }) => level === 'MUST').map(({ id }) => id))],
-    };
-    rows.push(row);
-    onRow(row);
-  }
-  return rows;
+  const bind = ownBind();
+  const waiting = ALL.filter(({ name }) => name.includes(named)).filter((_one, index) => index % shards === shard);
+  const work = async () => {
+    for (let one = waiting.shift(); one; one = waiting.shift()) {
+      // A legal server has to be green in every case.
+      let row = rowOf(one, await replayed(scenarios, bind, one, !full && !one.isVariation));
+      if (!one.isVariation && !full && Object.keys(row.red).length === 0)
+        row = rowOf(one, await replayed(scenarios, bind, one));
+      told(row);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+function rowOf({ name, isVariation }: (typeof ALL)[number], outcomes: readonly Outcome[]): Row {
+  const checks = outcomes.flatMap((outcome) => outcome.checks);
+  return {
+    name,
+    isVariation,
+    // A note is no alarm.
+    red: Object.fromEntries(red(outcomes, isVariation ? ['fail', 'warn', 'error', 'inconclusive'] : undefined)),
+    must: [...new Set(checks.filter(({ level }) => level === 'MUST').map(({ id }) => id))],
+  };
 }
 
 /** What is wrong with the harness itself, one line each. */
@@ -82,22 +137,39 @@ if (import.meta.main) {
       mutant: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
+      full: { type: 'boolean', default: false },
       checks: { type: 'boolean', default: false },
+      shard: { type: 'string' },
     },
   });
-  const rows = await matrix({ named: values.mutant, only: values.only }, ({ name, isVariation, red }) => {
-    const checks = Object.keys(red);
-    const mark = isVariation === (checks.length === 0) ? 'ok  ' : 'FAIL';
-    console.log(`${mark} ${isVariation ? 'legal: ' : ''}${name}: ${checks.length === 0 ? 'green' : checks.join(', ')}`);
+  const asked = { named: values.mutant, only: values.only, full: values.full };
+  if (values.shard === undefined) await printed(asked, values);
+  else {
+    const [shard = 0, shards = 1] = values.shard.split('/').map(Number);
+    await part(asked, shard, shards, (row) => process.send?.(row));
+    process.disconnect?.();
+  }
+}
+
+async function printed(asked: Asked, { checks, json }: { checks: boolean; json?: string | undefined }): Promise<void> {
+  const rows = await matrix({
+    ...asked,
+    onRow({ name, isVariation, red }) {
+      const noticed = Object.keys(red);
+      const mark = isVariation === (noticed.length === 0) ? 'ok  ' : 'FAIL';
+      console.log(
+        `${mark} ${isVariation ? 'legal: ' : ''}${name}: ${noticed.length === 0 ? 'green' : noticed.join(', ')}`,
+      );
+    },
   });
   const faults = blamed(rows);
-  if (values.checks) faults.push(...toothless(rows).map((check) => `no mutant turns ${check} red`));
+  if (checks) faults.push(...toothless(rows).map((check) => `no mutant turns ${check} red`));
   for (const fault of faults) console.log(fault);
   const mutants = rows.filter(({ isVariation }) => !isVariation);
   const killed = mutants.filter(({ red }) => Object.keys(red).length > 0);
   console.log(
     `${killed.length} of ${mutants.length} mutants noticed, ${rows.length - mutants.length} legal servers, ${faults.length} faults`,
   );
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, null, 1)}\n`);
   process.exitCode = faults.length > 0 ? 1 : 0;
 }

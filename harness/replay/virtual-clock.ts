@@ -2,8 +2,8 @@
 
 import type { Clock } from './clock.ts';
 
-/** Real ms without any doing after which everybody is taken to wait. */
-const IDLE_MS = 2;
+/** Turns of the event loop without any doing after which everybody is taken to wait. */
+const IDLE_TURNS = 4;
 /**
  * While a request has no answer yet something may be at work that keeps no timer (a key being made): each real ms of idleness
  * lets no more than so many virtual ms pass, so that no time limit runs out on it.
@@ -68,19 +68,20 @@ export class VirtualClock implements Clock {
 
   async #turn(): Promise<void> {
     this.#turning = true;
-    let idle_ms = 0;
+    let idle_since = performance.now();
     while (this.#timers.size > 0) {
       this.#touched = false;
-      await real(IDLE_MS);
-      await real(0);
+      for (let turns = 0; turns < IDLE_TURNS; turns++) await turn();
       if (this.#touched) {
-        idle_ms = 0;
+        idle_since = performance.now();
         continue;
       }
-      idle_ms += IDLE_MS;
       const due = Math.min(...[...this.#timers.values()].map((timer) => timer.due));
-      if (this.#pending > 0 && due - this.#now > idle_ms * PACE) continue;
-      idle_ms = 0;
+      if (this.#pending > 0 && due - this.#now > (performance.now() - idle_since) * PACE) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        continue;
+      }
+      idle_since = performance.now();
       this.#now = Math.max(this.#now, due);
       for (const [key, timer] of [...this.#timers]) {
         if (timer.due > this.#now || !this.#timers.has(key)) continue;
@@ -93,6 +94,10 @@ export class VirtualClock implements Clock {
   }
 }
 
-function real(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** A turn of the event loop, I/O included. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
 }

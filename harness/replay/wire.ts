@@ -134,6 +134,8 @@ export interface Exchange {
   readonly responds: boolean;
   /** A batch, some of which is no message: the errors for that have no id, or one that is no request's. */
   readonly isOdd: boolean;
+  /** The id of the request that it cancels. */
+  readonly cancels: unknown;
   /** Where a stream is read on from. */
   readonly lastEventId: string | undefined;
   arrivals?: Arrivals;
@@ -167,7 +169,9 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
   const meta = valueAt(body, 'params._meta');
   const claimed = isRecord(meta) ? meta[`${META}protocolVersion`] : undefined;
   const claims = claimed !== undefined && !(DATE.test(String(claimed)) && !isStateless(String(claimed)));
-  return { number, verb, session, request, asked, onlyTells, claims, responds, isOdd, lastEventId, messages: 0 };
+  const cancels = valueAt(body, 'method') === 'notifications/cancelled' ? valueAt(body, 'params.requestId') : undefined;
+  const what = { asked, onlyTells, claims, responds, isOdd, cancels, lastEventId };
+  return { number, verb, session, request, ...what, messages: 0 };
 }
 
 /** What is known beyond a run: a session id must be new in all of them. */
@@ -206,8 +210,7 @@ export class Wire {
       if (typeof token === 'string' || typeof token === 'number')
         this.#progress.set(this.#progressKey(exchange, token), { asked, last: undefined });
     }
-    const body = exchange.request.body ? parsed(textOf(exchange.request.body)) : undefined;
-    if (valueAt(body, 'method') === 'notifications/cancelled') this.#cancelled.add(valueAt(body, 'params.requestId'));
+    if (exchange.cancels !== undefined) this.#cancelled.add(exchange.cancels);
     if (exchange.verb === 'delete') this.#sessionEnded = true;
   }
 
