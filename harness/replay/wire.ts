@@ -31,7 +31,7 @@ export const WIRE_CHECKS = [
   rule('wire.no-array', 'MUST', 'no answer is a list of messages: batches are gone', 'H-2025-02.1', 'H-2026-02.1'),
   rule('wire.one-response', 'MUST', 'a request has one response', 'JSON-RPC-08'),
   rule('wire.after-response', 'SHOULD', 'nothing comes on a stream after the response', 'H-2025-08.2'),
-  rule('wire.nothing-after', 'MUST', 'a stream brings nothing after the response', 'H-2026-05.1'),
+  rule('wire.nothing-after', 'MUST', 'a stream brings nothing after the response', 'H-2026-05.1', 'MR-2026-02.2'),
   rule('wire.response-last', 'MUST', 'a stream ends with the response', 'H-2026-05.1'),
   rule('wire.stream-ends', 'SHOULD', 'the stream ends after the response', 'H-2025-08.2', 'H-2026-05.2'),
   rule('wire.response-comes', 'SHOULD', 'a stream without event ids ends with the response', 'H-2025-08.1'),
