@@ -29,7 +29,7 @@ const UNTOLD = 'not looked at yet: ';
 const baselineSchema = z
   .array(
     z.strictObject({
-      check: z.string().describe('the id of a check, or of a scenario for all of its checks'),
+      check: z.string().describe('the id of a check, or of a scenario for all of its own checks'),
       revision: z
         .union([z.enum(REVISIONS), z.array(z.enum(REVISIONS)).min(1)])
         .optional()
@@ -156,7 +156,8 @@ export function expectationsOf(outcomes: readonly Outcome[], before: readonly Ex
           ...(cases && { case: cases.length === 1 ? (cases[0] as Finding['case']) : cases }),
           verdict,
           ...(before.some((entry) => entry.check === check && entry.sometimes) && { sometimes: true }),
-          why: reason?.why ?? `${UNTOLD}${some[0]?.why}`,
+          // Why something was passed over needs no telling.
+          why: reason?.why ?? `${['untestable', 'skip'].includes(verdict) ? '' : UNTOLD}${some[0]?.why}`,
         });
       }
     }
@@ -176,7 +177,7 @@ interface Block {
 /** `some` of `all` as products of revisions and cases; undefined stands for every one. */
 function blocks(some: readonly Finding[], all: readonly Finding[]): Block[] {
   // What is looked at in every scenario has their cases: which of them met the fault says little, and changes with them.
-  const key = (one: Finding) => (one.check.startsWith('wire.') ? '' : JSON.stringify(one.case));
+  const key = (one: Finding) => (isOfMessages(one) ? '' : JSON.stringify(one.case));
   const revisionsOf = (list: readonly Finding[]) => [...new Set(list.map((one) => one.revision))];
   // Cases that fail in the same revisions, and have the same revisions to fail in, share an entry.
   const groups = new Map<
@@ -217,12 +218,17 @@ function findingsOf({ scenario, revision, case: given, verdict, checks, reason }
 }
 
 function lists(entry: Expectation, one: Finding): boolean {
-  if (entry.check !== one.check && entry.check !== one.scenario) return false;
+  if (entry.check !== one.check && (entry.check !== one.scenario || isOfMessages(one))) return false;
   if (entry.revision !== undefined && ![entry.revision].flat().includes(one.revision)) return false;
   const cases = entry.case === undefined ? [{}] : [entry.case].flat();
   return cases.some((wanted) =>
     Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(value, one.case[name])),
   );
+}
+
+/** A rule of every message belongs to no scenario. */
+function isOfMessages({ check }: Finding): boolean {
+  return check.startsWith('wire.');
 }
 
 function agrees({ verdict }: Expectation, one: Finding): boolean {

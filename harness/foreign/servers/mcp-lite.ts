@@ -83,10 +83,10 @@ const server = createAdaptorServer({ fetch: app.fetch }) as Server;
 server.listen(port, hostname, () => {
   const address = server.address();
   const at = typeof address === 'object' && address !== null ? address.port : port;
-  const hosts = [`127.0.0.1:${at}`, `localhost:${at}`];
+  const names = ['127.0.0.1', 'localhost'];
   const transport = new StreamableHttpTransport({
-    allowedHosts: hosts,
-    allowedOrigins: hosts.map((host) => `http://${host}`),
+    allowedHosts: names.flatMap((name) => [name, `${name}:${at}`]),
+    allowedOrigins: names.map((name) => `http://${name}:${at}`),
     sessionAdapter: new InMemorySessionAdapter({ maxEventBufferSize: 1024 }),
     clientRequestAdapter: new InMemoryClientRequestAdapter({ defaultTimeoutMs: 30_000 }),
   });
