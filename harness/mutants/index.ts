@@ -8,5 +8,26 @@ import { FIRST } from './first.ts';
 import type { Mutant } from './mutate.ts';
 import { STATELESS } from './stateless.ts';
 import { STREAMS } from './streams.ts';
+import { TRANSPORT } from './transport.ts';
 
-export const MUTANTS: readonly Mutant[] = [...FIRST, ...FEATURES, ...STATELESS, ...STREAMS];
+/** Mutants, and the scenarios that are about what they break: those are asked first. */
+export const AREAS: readonly { readonly mutants: readonly Mutant[]; readonly scenarios: string }[] = [
+  { mutants: FIRST, scenarios: '*' },
+  { mutants: FEATURES, scenarios: 'tools.*,lists.*,resources.*,prompts.*,completion.*' },
+  {
+    mutants: STREAMS,
+    scenarios:
+      'stream.*,get.*,progress.*,logging.*,cancel.*,elicitation.*,sampling.*,roots.*,subscribe.*,changed.*,heartbeat.*,slow.*,nodes.*',
+  },
+  {
+    mutants: TRANSPORT,
+    scenarios:
+      'lifecycle.*,version.*,session.*,post.*,method.*,origin.*,host.*,cors.*,rpc.*,body.*,batch.*,isolation.*,concurrency.*',
+  },
+  {
+    mutants: STATELESS,
+    scenarios: 'stateless.*,discover.*,headers.*,param-header.*,listen.*,ask.*,caching.*,era.*,log.*,task.*',
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = AREAS.flatMap(({ mutants }) => mutants);

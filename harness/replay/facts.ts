@@ -4,7 +4,7 @@ import { Exchanges } from './exchanges.ts';
 import { isRecord, valueAt } from './match.ts';
 import type { Verdict } from './outcome.ts';
 import { CLIENT, capabilitiesOf, isStateless } from './protocol.ts';
-import { inRange, REVISIONS, type Request, type Revision, type Scenario } from './scenario.ts';
+import { inRange, REVISIONS, type Revision, type Scenario } from './scenario.ts';
 import type { Target } from './target.ts';
 
 export interface Facts {
@@ -63,10 +63,17 @@ const REFUSALS = [-32601, -32602, -32600, -32022, -32020, -32000];
 
 async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | undefined> {
   const params = { protocolVersion: revision, capabilities: capabilitiesOf(revision), clientInfo: CLIENT };
-  const discovery: Request = isStateless(revision)
-    ? { rpc: { method: 'server/discover' } }
-    : { rpc: { method: 'initialize', params } };
-  const { rpc, arrivals } = await exchanges.exchange('post', discovery);
+  const discover = (id?: string) =>
+    exchanges.exchange('post', {
+      rpc: isStateless(revision) ? { method: 'server/discover', id } : { method: 'initialize', id, params },
+    });
+  let discovered = await discover();
+  if (!isRecord(valueAt(discovered.rpc, 'result'))) {
+    // Whoever refuses numbers as ids speaks the revision all the same, and badly.
+    const again = await discover('mcp-replay');
+    if (isRecord(valueAt(again.rpc, 'result'))) discovered = again;
+  }
+  const { rpc, arrivals } = discovered;
   const result = valueAt(rpc, 'result');
   if (!isRecord(result)) {
     const { status, headers } = arrivals.answer;

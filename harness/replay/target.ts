@@ -106,7 +106,7 @@ export function fetchTarget(
   return {
     name: 'in process',
     host: url.host,
-    can: new Set(),
+    can: new Set(['host-header'] as const),
     clock,
     ...(nodes && { nodes }),
     ...(hooks && { hooks }),
@@ -115,7 +115,10 @@ export function fetchTarget(
       for (const [name, value] of Object.entries(given))
         for (const one of [value].flat()) headers.append(name, one as string);
       if (body && !chunked) headers.set('content-length', String(body.length));
-      const request = new Request(url, {
+      // Fetch tells the host by the URL.
+      const host = Object.entries(given).find(([name]) => name.toLowerCase() === 'host')?.[1];
+      const named = host === undefined ? url : new URL(url.pathname, `${url.protocol}//${host}`);
+      const request = new Request(named, {
         method,
         headers,
         signal,
