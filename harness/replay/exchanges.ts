@@ -44,7 +44,8 @@ export class Exchanges {
   readonly #limit_ms: number;
   readonly #began: number;
   readonly #open = new Set<Arrivals>();
-  readonly #ended = new Set<string>();
+  /** Session ids that the target gave out, each with its revision, and was not asked to end. */
+  readonly #left = new Map<string, string>();
   #written = 0;
   #exchanges = 0;
   #ids = 0;
@@ -88,12 +89,15 @@ export class Exchanges {
       ...(given.node !== undefined && { node: given.node }),
     });
     this.wire.sent(exchange);
-    if (verb === 'delete' && session?.id !== undefined) this.#ended.add(session.id);
+    const named = request.headers['mcp-session-id'];
     const abort = new AbortController();
     const late = this.clock.after(this.#limit_ms, () => abort.abort(new NoAnswer(`${NO_ANSWER} ${this.#limit_ms} ms`)));
     try {
       const answer = await target.exchange(request, abort.signal);
       this.#tell(number, { what: 'answer', status: answer.status, headers: answer.headers });
+      const fresh = answer.headers['mcp-session-id'];
+      if (fresh !== undefined && verb === 'post' && named === undefined) this.#left.set(fresh, this.revision);
+      if (verb === 'delete' && typeof named === 'string' && answer.status < 300) this.#left.delete(named);
       const arrivals: Arrivals = new Arrivals(
         answer,
         abort,
@@ -165,13 +169,12 @@ export class Exchanges {
   /** Cuts what is open and ends the sessions: nothing is left behind on the target. */
   async close(): Promise<void> {
     for (const arrivals of this.#open) arrivals.cut();
-    const left = [...this.sessions.values()].filter(({ id }) => id !== undefined && !this.#ended.has(id));
     await Promise.all(
-      left.map(async ({ id, negotiated }) => {
+      [...this.#left].map(async ([id, negotiated]) => {
         const abort = new AbortController();
         const late = this.clock.after(Math.min(FAREWELL_MS, this.#limit_ms), () => abort.abort(new Error('late')));
         const headers = {
-          'mcp-session-id': String(id),
+          'mcp-session-id': id,
           ...(negotiated >= '2025-06-18' && { 'mcp-protocol-version': negotiated }),
         };
         try {

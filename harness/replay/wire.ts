@@ -237,6 +237,7 @@ export class Wire {
         this.#look('wire.session-new', !this.#known.sessionIds.has(id), () => `the session id ${show(id)} came before`);
         this.#known.sessionIds.add(id);
       } else if (
+        exchange.asked.every(({ method }) => method !== 'initialize') &&
         exchange.session?.id !== undefined &&
         headerOf(exchange.request, 'mcp-session-id') === exchange.session.id
       )
