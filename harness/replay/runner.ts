@@ -100,6 +100,8 @@ class Run {
   readonly #options: Options;
   readonly #scenario: Scenario;
   readonly #streams = new Map<string, Arrivals>();
+  /** Streams of probes that got no answer, and why. */
+  readonly #unopened = new Map<string, string>();
   /** Frames of a stream before this index were expected already. */
   readonly #read = new Map<string, number>();
   /** Requests of the server that have their answer. */
@@ -160,7 +162,11 @@ class Run {
         // A connection that is closed at once is an answer too, and a probe may get any.
         if (step.probe && error instanceof NoAnswer && !message.startsWith(NO_ANSWER)) continue;
         // Who asks on another stream than that of the call may open that of the call only once there is an answer.
-        if (step.probe && step.open && error instanceof NoAnswer) return false;
+        if (step.probe && step.open && error instanceof NoAnswer) {
+          this.#unopened.set(step.open.as, message);
+          continue;
+        }
+        if (step.probe && [...this.#unopened.values()].includes(message)) continue;
         // After a failure what it would have given is missing: that is no fault of the scenario.
         const failed = this.checks.some(({ verdict }) => verdict !== 'pass');
         if (error instanceof NoAnswer) this.#check(step, place, [message]);
@@ -280,6 +286,8 @@ class Run {
 
   #stream(name: string): Arrivals {
     const stream = this.#streams.get(name);
+    const unopened = this.#unopened.get(name);
+    if (!stream && unopened !== undefined) throw new NoAnswer(unopened);
     if (!stream) throw new Error(`no stream is named "${name}"`);
     return stream;
   }

@@ -125,7 +125,7 @@ export function fetchTarget(
         ...(body && { body: trickle || chunked ? piecewise(body, trickle, clock) : body }),
         ...(body && (trickle || chunked) && { duplex: 'half' }),
       });
-      const answered = Promise.resolve(fetch(request));
+      const answered = Promise.race([fetch(request), aborted(signal)]);
       const response = await (clock instanceof VirtualClock ? clock.during(answered) : answered);
       return {
         status: response.status,
@@ -134,6 +134,13 @@ export function fetchTarget(
       };
     },
   };
+}
+
+/** Rejects once the signal is aborted: a handler need not mind it. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 function piecewise(
