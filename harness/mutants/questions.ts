@@ -139,6 +139,17 @@ export const QUESTIONS: readonly Mutant[] = [
     old(`${method} comes on two streams`, onGet(method, false)),
     old(`${method} comes on the GET stream`, onGet(method, true)),
   ]),
+  old('questions come on the GET streams of other sessions', () => {
+    const standing = new Map<string, Stream>();
+    return {
+      opened: (stream) => void (stream.given.verb === 'GET' && standing.set(stream.given.session, stream)),
+      event(event, { given }) {
+        for (const [session, stream] of isQuestion(dataOf(event)) && given.verb === 'POST' ? standing : [])
+          if (session !== given.session) stream.say(event);
+        return event;
+      },
+    };
+  }),
   ...['decline', 'cancel'].flatMap((action) => [
     old(
       `${action} is taken for accept`,

@@ -374,6 +374,33 @@ const GET: readonly Mutant[] = [
     'progress comes on the GET stream',
     elsewhere((event, stream) => isPost(stream) && isProgress(event), isGet, true),
   ),
+  old('progress and responses come on the GET streams of other sessions', () => {
+    const standing = new Map<string, Stream>();
+    return {
+      opened: (stream) => void (isGet(stream) && standing.set(stream.given.session, stream)),
+      event(event, stream) {
+        const isOwn = isPost(stream) && (isProgress(event) || isResponse(dataOf(event)));
+        for (const [session, one] of isOwn ? standing : []) if (session !== stream.given.session) one.say(event);
+        return event;
+      },
+    };
+  }),
+  old('what a stream misses while it is cut comes on the GET stream', () => {
+    const known = open();
+    return {
+      ...known,
+      cut(stream) {
+        known.cut?.(stream);
+        if (!isPost(stream)) return;
+        const response = eventOf({ id: stream.given.body?.id, result: { content: [] } });
+        for (const one of known.streams(stream.given, isGet)) one.say(response);
+      },
+    };
+  }),
+  old(
+    'log messages come on two streams',
+    elsewhere((event, stream) => isPost(stream) && methodOf(dataOf(event)) === 'notifications/message', isGet),
+  ),
   old('roots are asked for before the client is ready', () => ({
     opened(stream) {
       if (isGet(stream)) stream.say(eventOf({ id: `early-${crypto.randomUUID()}`, method: 'roots/list' }));
@@ -733,6 +760,22 @@ const SUBSCRIPTION: readonly Mutant[] = [
       return response;
     },
   })),
+  old('who unsubscribes does so for every session', () => {
+    const sessions = new Set<string>();
+    return {
+      after(response) {
+        const minted = response.headers.get('mcp-session-id');
+        if (minted !== null) sessions.add(minted);
+        return response;
+      },
+      async before(given) {
+        if (given.body?.method !== 'resources/unsubscribe') return undefined;
+        for (const session of sessions)
+          if (session !== given.session) await send(given, { ...given.body, id: crypto.randomUUID() }, session);
+        return undefined;
+      },
+    };
+  }),
   old(
     'an update names another resource',
     events((event) => {
