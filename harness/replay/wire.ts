@@ -134,6 +134,8 @@ export interface Exchange {
   readonly responds: boolean;
   /** A batch, some of which is no message: the errors for that have no id, or one that is no request's. */
   readonly isOdd: boolean;
+  /** The id that it has, whatever it is. */
+  readonly oddId: unknown;
   /** The id of the request that it cancels. */
   readonly cancels: unknown;
   /** Where a stream is read on from. */
@@ -153,6 +155,8 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
     one.jsonrpc === '2.0' &&
     typeof one.method === 'string' &&
     (typeof one.id === 'string' || Number.isInteger(one.id)) &&
+    one.result === undefined &&
+    one.error === undefined &&
     (one.params === undefined || isRecord(one.params))
       ? [{ id: one.id as string | number, method: one.method, params: one.params }]
       : [],
@@ -170,7 +174,7 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
   const claimed = isRecord(meta) ? meta[`${META}protocolVersion`] : undefined;
   const claims = claimed !== undefined && !(DATE.test(String(claimed)) && !isStateless(String(claimed)));
   const cancels = valueAt(body, 'method') === 'notifications/cancelled' ? valueAt(body, 'params.requestId') : undefined;
-  const what = { asked, onlyTells, claims, responds, isOdd, cancels, lastEventId };
+  const what = { asked, onlyTells, claims, responds, isOdd, oddId: valueAt(body, 'id'), cancels, lastEventId };
   return { number, verb, session, request, ...what, messages: 0 };
 }
 
@@ -232,7 +236,9 @@ export class Wire {
       if (exchange.asked.length > 0)
         this.#look('wire.no-session', id === undefined, () => `the answer names the session ${show(id)}`);
     } else if (id !== undefined) {
-      this.#look('wire.session-id', /^[\x21-\x7e]+$/.test(id), () => `the session id is ${show(id)}`);
+      // What only repeats the client's own header says nothing of the ids that the server gives.
+      if (headerOf(exchange.request, 'mcp-session-id') !== id)
+        this.#look('wire.session-id', /^[\x21-\x7e]+$/.test(id), () => `the session id is ${show(id)}`);
       if (exchange.asked.some(({ method }) => method === 'initialize') && exchange.session === undefined) {
         this.#look('wire.session-new', !this.#known.sessionIds.has(id), () => `the session id ${show(id)} came before`);
         this.#known.sessionIds.add(id);
@@ -386,7 +392,10 @@ export class Wire {
       ...(this.#known.server && { server: this.#known.server }),
       outputSchemas: this.#known.outputSchemas,
     };
-    for (const fault of faultsOf(message, spoken)) this.#fault(fault);
+    // An id that no server may take is still the right one to answer with.
+    const echoed = isResponse && id !== undefined && id !== null && id === exchange.oddId;
+    for (const fault of faultsOf(message, spoken))
+      if (!echoed || fault.check !== 'wire.response-id-form') this.#fault(fault);
   }
 
   #clientOf({ session, asked }: Exchange): Record<string, unknown> {
