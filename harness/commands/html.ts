@@ -17,9 +17,21 @@ import { knownRequirements } from '../replay/reports/requirements.ts';
 import type { Results } from '../replay/reports/results.ts';
 import { Usage } from '../replay/usage.ts';
 
+const HELP = `mcp-replay html <results.json ...>: pages from what --reporter json wrote
+
+  --out <file>               default: the standard output
+
+name=results.json gives a target another name. Of one file it is the report on that target, of several a matrix of checks by
+targets.
+`;
+
 /** @param args as given on the command line @returns the exit code */
 export async function html(args: string[]): Promise<number> {
   const { values, positionals } = parsed(args);
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const [first, ...more] = positionals.map(read);
   if (!first) throw new Usage('the results are missing, as in: mcp-replay html results.json --out report.html');
   const text = more.length === 0 ? page({ ...first, requirements: knownRequirements() }) : matrix([first, ...more]);
@@ -30,7 +42,11 @@ export async function html(args: string[]): Promise<number> {
 
 function parsed(args: string[]) {
   try {
-    return parseArgs({ args, allowPositionals: true, options: { out: { type: 'string' } } });
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: { out: { type: 'string' }, help: { type: 'boolean', default: false } },
+    });
   } catch (error) {
     throw new Usage(error instanceof Error ? error.message : String(error));
   }

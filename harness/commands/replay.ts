@@ -1,30 +1,4 @@
-/**
- * `npm run harness -- <url> [file or folder ...]`: replays scenarios against any MCP server over HTTP.
- *
- *     --url <url>                        the server, where only files are named
- *     --revision 2025-11-25,2026-07-28   default: all that the server speaks
- *     --only session.*                   scenarios by their ids
- *     --bind <file>                      which of the server's tools the scenarios' fixtures are
- *     --header "authorization: ..."      sent with every request; its value is in no output. Lines of a file: --headers <file>,
- *                                        or of the environment: MCP_REPLAY_HEADERS
- *     --node b=<url>                     a further node of the same server
- *     --hook restart=<command>           what a scenario may have done to the server, by name
- *     --fail-on must|should|may          what makes the exit code 1; default must
- *     --expected <file>                  what is known to fail, and why: only what is not listed there makes the exit code 1
- *     --write-expected <file>            writes such a list of this run, and keeps the reasons that it already tells
- *     --slack 3                          windows of time as many times longer
- *     --timeout 10000                    ms that an answer may take
- *     --at-once 8                        scenarios side by side
- *     --reporter pretty,junit=out.xml    any of pretty, tap, junit, json, html, github, each with the file it writes; default
- *                                        pretty; --out <file> for the one that names none
- *     --transcript <file>                all that goes over the wire, as JSONL; `mcp-replay show` prints it
- *     --quiet                            says nothing of what passed
- *     --self                             this project's own server, in this process
- *     --list                             the scenarios, and nothing is run
- *
- * Exit codes: 0 all is well, 1 a rule is broken, 2 usage or a bad file, 3 no server answers, 4 what is expected to fail passes,
- * 5 nothing was really tested, 6 this machine was too late to tell, 7 an error of a scenario or of the harness.
- */
+/** `mcp-replay <url>`: replays scenarios against any MCP server over HTTP; `HELP` tells the options and the exit codes. */
 
 import { parseArgs } from 'node:util';
 import { runAll } from '../replay/all.ts';
@@ -46,9 +20,42 @@ import { Usage } from '../replay/usage.ts';
 
 const FAILING: readonly Verdict[] = ['fail', 'warn', 'note'];
 
+const HELP = `mcp-replay <url> [file or folder ...]: replays scenarios against any MCP server over HTTP
+
+Other commands: record, diff, bind, coverage, show, html; each tells its options by --help.
+
+  --url <url>                        the server, where only files are named
+  --revision 2025-11-25,2026-07-28   default: all that the server speaks
+  --only session.*                   scenarios by their ids
+  --bind <file>                      which of the server's tools the scenarios' fixtures are
+  --header "authorization: ..."      sent with every request; its value is in no output. Lines of a file: --headers <file>,
+                                     or of the environment: MCP_REPLAY_HEADERS
+  --node b=<url>                     a further node of the same server
+  --hook restart=<command>           what a scenario may have done to the server, by name
+  --fail-on must|should|may          what makes the exit code 1; default must
+  --expected <file>                  what is known to fail, and why: only what is not listed there makes the exit code 1
+  --write-expected <file>            writes such a list of this run, and keeps the reasons that it already tells
+  --slack 3                          windows of time as many times longer
+  --timeout 10000                    ms that an answer may take at most; default 10,000, or as a scenario says
+  --at-once 8                        scenarios side by side
+  --reporter pretty,junit=out.xml    any of pretty, tap, junit, json, html, github, each with the file it writes; default
+                                   pretty; --out <file> for the one that names none
+  --transcript <file>                all that goes over the wire, as JSONL; mcp-replay show prints it
+  --quiet                            says nothing of what passed
+  --self                             this project's own server, in this process
+  --list                             the scenarios, and nothing is run
+
+Exit codes: 0 all is well, 1 a rule is broken, 2 usage or a bad file, 3 no server answers, 4 what is expected to fail passes,
+5 nothing was really tested, 6 this machine was too late to tell, 7 an error of a scenario or of the harness.
+`;
+
 /** @param args as given on the command line @returns the exit code */
 export async function replay(args: string[]): Promise<number> {
   const { values, positionals } = parsed(args);
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const paths = positionals.slice(values.self || values.list || values.url !== undefined ? 0 : 1);
   const only = values.only === undefined ? undefined : globOf(values.only);
   const scenarios = (paths.length > 0 ? readScenarios(paths) : ownScenarios()).filter(
@@ -60,7 +67,7 @@ export async function replay(args: string[]): Promise<number> {
   }
   const given = values.bind === undefined ? undefined : readBind(values.bind);
   const slack = numberOf('slack', values.slack ?? '1', 1);
-  const timeout = numberOf('timeout', values.timeout ?? '10000', 1);
+  const timeout = values.timeout === undefined ? undefined : numberOf('timeout', values.timeout, 1);
   const atOnce = numberOf('at-once', values['at-once'] ?? '8', 1);
   const failOn = ['must', 'should', 'may'].indexOf(values['fail-on'] ?? 'must');
   if (failOn < 0) throw new Usage(`--fail-on must be must, should or may, got "${values['fail-on']}"`);
@@ -107,7 +114,7 @@ export async function replay(args: string[]): Promise<number> {
     const outcomes = await runAll(scenarios, target, spoken, {
       bind: (facts) => given ?? boundTo(facts),
       slack,
-      timeout,
+      ...(timeout !== undefined && { timeout }),
       atOnce,
       secrets,
       signal: interrupted.signal,
@@ -161,6 +168,7 @@ function parsed(args: string[]) {
         quiet: { type: 'boolean', default: false },
         self: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
       },
     });
   } catch (error) {

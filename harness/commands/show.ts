@@ -18,9 +18,23 @@ import { isFinding, nameOf } from '../replay/reports/results.ts';
 import { readTranscript } from '../replay/reports/transcript.ts';
 import { Usage } from '../replay/usage.ts';
 
+const HELP = `mcp-replay show <run.jsonl>: what --transcript wrote, as a time line for people
+
+  --scenario session.*       scenarios by their ids
+  --revision 2025-11-25      of one revision
+  --verdict fail,warn        of these verdicts
+  --full                     long frames are not cut
+
+Exit codes: 0 something was shown, 1 nothing is like that, 2 usage or a bad file.
+`;
+
 /** @param args as given on the command line @returns the exit code */
 export async function show(args: string[]): Promise<number> {
   const { values, positionals } = parsed(args);
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const [file, more] = positionals;
   if (file === undefined || more !== undefined)
     throw new Usage('one transcript is shown, as in: mcp-replay show run.jsonl');
@@ -55,6 +69,7 @@ function parsed(args: string[]) {
       args,
       allowPositionals: true,
       options: {
+        help: { type: 'boolean', default: false },
         scenario: { type: 'string' },
         revision: { type: 'string' },
         verdict: { type: 'string' },

@@ -14,7 +14,7 @@ export interface Options {
   bind: Bind;
   /** Windows of time are as many times longer. */
   slack: number;
-  /** ms that an answer may take, where a scenario does not say it; default 10,000. */
+  /** ms that an answer may take at most; default: as the scenario says, or 10,000. */
   timeout?: number;
   /** Values of headers and tokens, which must be in no outcome. */
   secrets?: readonly string[];
@@ -137,7 +137,8 @@ class Run {
   }
 
   get #limit_ms(): number {
-    return (this.#scenario.timeout ?? this.#options.timeout ?? TIMEOUT_MS) * this.#options.slack;
+    const { timeout = Number.POSITIVE_INFINITY, slack } = this.#options;
+    return Math.min(this.#scenario.timeout ?? TIMEOUT_MS, timeout) * slack;
   }
 
   async close(): Promise<void> {
