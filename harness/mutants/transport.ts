@@ -1249,6 +1249,11 @@ const posts: readonly Mutant[] = [
   answer('JSON is empty', (response) =>
     isJson(response) && response.status === 200 ? new Response('', response) : response,
   ),
+  answer('JSON begins with a mark of byte order', async (response) =>
+    isJson(response) ? new Response(`\uFEFF${await response.text()}`, response) : response,
+  ),
+  changingId('ids are cut after 64 characters', (id) => (typeof id === 'string' ? id.slice(0, 64) : id)),
+  changingId('ids are cut after 1000 characters', (id) => (typeof id === 'string' ? id.slice(0, 1000) : id)),
   answer('JSON comes twice', async (response) => {
     if (!isJson(response)) return response;
     const text = await response.text();

@@ -37,6 +37,8 @@ export class Arrivals {
   wasCut = false;
   /** Some of it was no UTF-8. */
   garbled = false;
+  /** It began with a mark of byte order. */
+  marked = false;
   readonly isStream: boolean;
   /** Resolves when nothing more comes. */
   readonly over: Promise<void>;
@@ -121,6 +123,7 @@ export class Arrivals {
     let error: string | undefined;
     try {
       for await (const chunk of this.answer.body) {
+        if (size === 0) this.marked = chunk[0] === 0xef && (chunk.length < 2 || chunk[1] === 0xbb);
         size += chunk.length;
         const text = decoder.decode(chunk, { stream: true });
         judge(chunk);

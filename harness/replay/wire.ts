@@ -17,6 +17,7 @@ export const WIRE_CHECKS = [
   rule('wire.utf8', 'MUST', 'everything that is sent is UTF-8', 'B-01.2'),
   rule('wire.content-type', 'MUST', 'a request is answered with JSON or an event stream', 'H-2025-05', 'H-2026-04'),
   rule('wire.json', 'MUST', 'what is called application/json is JSON', 'B-01.1', 'HTTP-23'),
+  rule('wire.no-mark', 'SHOULD', 'JSON begins without a mark of byte order', 'B-01.2', 'HTTP-23'),
   rule(
     'wire.accepted',
     'MUST',
@@ -303,6 +304,7 @@ export class Wire {
       this.#look('wire.accepted-empty', text === '', () => `202 came with the body ${show(text)}`);
     const isJson = /^application\/json\b/i.test(answer.headers['content-type'] ?? '');
     const body = parsed(text);
+    if (isJson) this.#look('wire.no-mark', !arrivals.marked, () => 'the body begins with a mark of byte order');
     if (isJson && text !== '') this.#look('wire.json', body !== undefined, () => `the body is ${show(text)}`);
     if (exchange.asked.length > 0 && answer.status === 200)
       this.#look('wire.one-response', body !== undefined, () => `no response came: the body is ${show(text)}`);
