@@ -73,8 +73,15 @@ export const WIRE_CHECKS = [
   rule('wire.not-gone', 'SHOULD', '404 says that the session is gone, not that a method is unknown', 'H-2025-06.1'),
   rule('wire.listen-first', 'MUST', 'the first message of a listen stream acknowledges it', 'SUB-2026-02.1'),
   rule('wire.listen-tag', 'MUST', 'notifications of a listen stream bear its id', 'SUB-2026-03'),
-  rule('wire.listen-asked', 'MUST', 'a listen stream brings only what was asked for', 'SUB-2026-04.1', 'SUB-2026-04.2'),
-  rule('wire.stream-own', 'MUST', 'a stream brings only what is about its request', 'H-2026-05.1'),
+  rule(
+    'wire.listen-asked',
+    'MUST',
+    'a listen stream brings only what was asked for',
+    'SUB-2026-04.1',
+    'SUB-2026-04.2',
+    'U-2026-02.3',
+  ),
+  rule('wire.stream-own', 'MUST', 'a stream brings only what is about its request', 'H-2026-05.1', 'U-2026-04.1'),
   rule(
     'wire.log-asked',
     'MUST',

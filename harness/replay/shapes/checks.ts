@@ -281,7 +281,7 @@ export const CHECKS = {
   'task-times': must('times of a task are in ISO 8601', 'K-2025-05.1', 'K-2026-04'),
   'task-echo': must('the task is the one that was asked for', 'K-2025-06.1', 'K-2026-07'),
   'task-asked': must('a task is made only where it was asked for and declared', 'K-2025-01', 'K-2025-02'),
-  'task-new': should('a new task is working', 'K-2025-05.2'),
+  'task-new': must('a new task is working', 'K-2025-05.2'),
   'task-cancelled': must('a task that was cancelled says so', 'K-2025-09.1'),
   'task-status-message': should('a failed task has a statusMessage', 'K-2025-13', 'K-2026-08.2'),
   'task-method': must('only tools/call makes tasks', 'K-2026-02'),
