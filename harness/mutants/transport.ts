@@ -1826,6 +1826,21 @@ const sideBySide: readonly Mutant[] = [
   ]),
 ];
 
+const crowds: readonly Mutant[] = [
+  {
+    name: 'after a hundred listen streams nothing is answered',
+    revisions: ['2026-07-28'],
+    wrap: (handler) => {
+      let open = 0;
+      return async (given) => {
+        const text = await textOf(given);
+        if (text.includes('subscriptions/listen')) open++;
+        return open > 100 ? refusal(text, 503, -32603) : handler(given);
+      };
+    },
+  },
+];
+
 export const TRANSPORT: readonly Mutant[] = [
   ...sessions,
   ...lifecycle,
@@ -1835,4 +1850,5 @@ export const TRANSPORT: readonly Mutant[] = [
   ...origins,
   ...batches,
   ...sideBySide,
+  ...crowds,
 ];
