@@ -151,7 +151,11 @@ export class Exchanges {
     this.sessions.delete(name);
     const params = { protocolVersion: revision, capabilities, clientInfo: CLIENT };
     // It belongs to no session, whichever there are already.
-    const { rpc, arrivals } = await this.exchange('post', { rpc: { method: 'initialize', params } }, { anew: true });
+    const { rpc, arrivals } = await this.exchange(
+      'post',
+      { rpc: { method: 'initialize', id: 'handshake', params } },
+      { anew: true },
+    );
     if (valueAt(rpc, 'result.protocolVersion') !== revision)
       return [`initialize must be answered with ${revision}, got ${show(rpc)}`];
     const id = arrivals.answer.headers['mcp-session-id'];
