@@ -123,5 +123,6 @@ export const FIRST: readonly Mutant[] = [
   events('the answer on a stream has another id', (event) =>
     event.replace(/"id":("[^"]*"|\d+),"result"/, '"id":"another","result"'),
   ),
+  events('messages are events of another type', (event) => event.replace(/^data: \{/m, 'event: update\ndata: {')),
   events('nothing is acknowledged', (event) => (event.includes('acknowledged') ? ': nothing' : event)),
 ];
