@@ -1,7 +1,7 @@
 /**
  * How many mutants the official conformance suite notices, of those that the scenarios are held against.
  *
- *     npm run mutants:referee -- [--every 3] [--at-once 4] [--json <file>]
+ *     npm run mutants:official -- [--every 3] [--at-once 4] [--json <file>]
  *
  * A mutant counts as noticed when any scenario of the suite's frozen requirement sets, scored or not, is not as it is for the
  * right server. With `--every 3` only each third mutant is run. Takes some five seconds a mutant.
