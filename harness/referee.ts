@@ -170,4 +170,4 @@ async function main(): Promise<boolean> {
   return total.failed === 0 && total.passed > 0;
 }
 
-process.exitCode = (await main()) ? 0 : 1;
+if (import.meta.main) process.exitCode = (await main()) ? 0 : 1;
