@@ -125,4 +125,39 @@ export const FIRST: readonly Mutant[] = [
   ),
   events('messages are events of another type', (event) => event.replace(/^data: \{/m, 'event: update\ndata: {')),
   events('nothing is acknowledged', (event) => (event.includes('acknowledged') ? ': nothing' : event)),
+  {
+    name: 'a batch is the end of its session',
+    revisions: ['2025-03-26'],
+    wrap(handler) {
+      const ended = new Set<string | null>();
+      return async (given) => {
+        const id = given.headers.get('mcp-session-id');
+        const isBatch = given.method === 'POST' && (await given.clone().text()).startsWith('[');
+        const answered = ended.has(id) ? new Response(null, { status: 500 }) : await handler(given);
+        if (isBatch) ended.add(id);
+        return answered;
+      };
+    },
+  },
+  {
+    name: 'what is accepted of a batch is answered with its length',
+    revisions: ['2025-03-26'],
+    wrap: (handler) => async (given) => {
+      const text = given.method === 'POST' ? await given.clone().text() : '';
+      const answered = await handler(given);
+      return answered.status === 202 && text.startsWith('[')
+        ? new Response('{"accepted":1}', { status: 202 })
+        : answered;
+    },
+  },
+  {
+    name: 'DELETE answers 405 and ends the session',
+    revisions: ['2025-11-25'],
+    wrap: (handler) => async (given) => {
+      const answered = await handler(given);
+      return given.method === 'DELETE' && answered.ok
+        ? new Response(null, { status: 405, headers: { allow: 'GET, POST' } })
+        : answered;
+    },
+  },
 ];

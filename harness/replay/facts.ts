@@ -80,7 +80,8 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
     if (status >= 300 && status < 400) throw new Error(`it redirects to ${headers.location ?? 'nowhere'}`);
     if (/^text\/html\b/i.test(headers['content-type'] ?? ''))
       throw new Error(`it answered ${status} with a page of HTML`);
-    const refused = REFUSALS.includes(Number(valueAt(rpc, 'error.code'))) || [400, 404, 405, 406, 415].includes(status);
+    const told = REFUSALS.includes(Number(valueAt(rpc, 'error.code'))) && status < 500 && ![401, 403].includes(status);
+    const refused = told || [400, 404, 405, 406, 415].includes(status);
     return refused && !(await isModern(exchanges, revision)) ? undefined : nothingOf(revision);
   }
   const { supportedVersions, protocolVersion } = result;
