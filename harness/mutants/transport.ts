@@ -186,6 +186,8 @@ function mistaking(
         const response = await handler(other === undefined ? given : withHeader(given, 'mcp-session-id', other));
         const fresh = response.headers.get('mcp-session-id');
         if (fresh !== null) live.unshift(fresh);
+        const ended = live.indexOf(other ?? id ?? '');
+        if (isDelete(given) && response.status < 300 && ended >= 0) live.splice(ended, 1);
         return response;
       };
     },
@@ -685,14 +687,14 @@ const lifecycle: readonly Mutant[] = [
       (given, text) => text.includes('notifications/initialized') && isSession(given),
     ),
     {
-      name: 'notifications/initialized is refused the second time',
+      name: 'notifications/initialized breaks it the second time',
       wrap: (handler) => {
         const told = new Set<string>();
         return async (given) => {
           const text = await textOf(given);
           const id = given.headers.get('mcp-session-id') ?? '';
           if (!text.includes('notifications/initialized')) return handler(given);
-          if (told.has(id)) return refusal(text, 400);
+          if (told.has(id)) return refusal(text, 500, -32603);
           told.add(id);
           return handler(given);
         };
@@ -1503,7 +1505,7 @@ function shared(name: string, change: (headers: Headers, given: Request) => void
 }
 
 const origins: readonly Mutant[] = [
-  ...['POST', 'GET', 'DELETE', 'OPTIONS'].map((method) =>
+  ...['POST', 'GET', 'DELETE'].map((method) =>
     trusting(`${method} is open to any origin`, (_origin, given) => given.method === method),
   ),
   trusting('the origin null may call', (origin) => origin === 'null'),
@@ -1562,8 +1564,15 @@ const origins: readonly Mutant[] = [
     changed.headers.set('mcp-session-id', crypto.randomUUID());
     return changed;
   }),
-  refusing('without an Origin nobody is served', (given) => isPost(given) && !hasOrigin(given), 403),
+  refusing(
+    'without an Origin nobody is served',
+    (given, text) => isPost(given) && !hasOrigin(given) && !/"initialize"|"server\/discover"/.test(text),
+    403,
+  ),
   refusing('an own origin is refused', (given) => hasOrigin(given), 403),
+  headers('a preflight of every origin is allowed', (changed, given) => {
+    if (given.method === 'OPTIONS') changed.set('access-control-allow-origin', given.headers.get('origin') ?? '*');
+  }),
   headers('every origin may read every answer', (changed) => changed.set('access-control-allow-origin', '*')),
   headers('every origin may call with credentials', (changed, given) => {
     changed.set('access-control-allow-origin', given.headers.get('origin') ?? '*');
@@ -1659,6 +1668,12 @@ const batches: readonly Mutant[] = [
   ),
   batch('ids of a batch are texts', (answers) => answers.map((one) => ({ ...one, id: String(one.id) }))),
   ...of(BATCHES, [
+    dying('any batch kills it', (given, text) => isPost(given) && text.startsWith('[')),
+    replying(
+      'a batch of one response is answered by an empty list',
+      (given, text) => isPost(given) && /^\[\{"jsonrpc":"2.0","id":"nobody-asked","result":\{\}\}\]$/.test(text),
+      () => Response.json([]),
+    ),
     refusing('batches are refused', (given, text) => isPost(given) && text.startsWith('[{')),
     replying(
       'a batch without requests is answered by an empty list',
@@ -1677,7 +1692,7 @@ const batches: readonly Mutant[] = [
       () => Response.json([]),
     ),
     replying(
-      'an empty batch is taken',
+      'an empty batch is taken for a notification',
       (given, text) => isPost(given) && text === '[]',
       () => new Response(null, { status: 202 }),
     ),
