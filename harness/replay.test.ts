@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import app from './everything.ts';
-import { MUTANTS } from './mutants/index.ts';
 import type { Handler } from './mutants/mutate.ts';
 import { factsOf } from './replay/facts.ts';
 import { fill, mismatches } from './replay/match.ts';
