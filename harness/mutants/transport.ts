@@ -578,7 +578,7 @@ const lifecycle: readonly Mutant[] = [
   ),
   handshake('initialize says no revision', ({ protocolVersion: _version, ...result }) => result),
   handshake('initialize says no capabilities', ({ capabilities: _capabilities, ...result }) => result),
-  handshake('capabilities are a list', (result) => ({
+  handshake('initialize tells capabilities as a list', (result) => ({
     ...result,
     capabilities: Object.keys(result.capabilities as object),
   })),
@@ -761,7 +761,7 @@ const lifecycle: readonly Mutant[] = [
       (response) => status(response, 404),
     ),
     regarding(
-      'an unsupported revision answers 200',
+      'a session of an unsupported revision answers 200',
       400,
       (given, text) =>
         !SPOKEN.includes(given.headers.get('mcp-protocol-version') ?? '2025-11-25') && !isModern(given, text),
@@ -923,7 +923,7 @@ const posts: readonly Mutant[] = [
     500,
     -32603,
   ),
-  message('an unknown method is an invalid request', (one) =>
+  message('an unknown method is called an invalid request', (one) =>
     one.error?.code === -32601 ? { ...one, error: { ...one.error, code: -32600 } } : one,
   ),
   message('an unknown method has an empty result', (one) =>
@@ -933,7 +933,7 @@ const posts: readonly Mutant[] = [
     one.error?.code === -32601 ? { ...one, error: { ...one.error, code: -32000 } } : one,
   ),
   message('errors have the id null', (one) => (one.error ? { ...one, id: null } : one)),
-  message('errors have no id', (one) => {
+  message('errors come without their id', (one) => {
     if (!one.error) return one;
     const { id: _id, ...rest } = one;
     return rest;
