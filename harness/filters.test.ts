@@ -32,6 +32,9 @@ test('filters give the forms of a value', () => {
   assert.equal(filled('state|shortened'), 'abcdef');
   assert.equal(filled('state|altered'), 'abcdeAghij');
   assert.equal(filled('state|shortened|swapcase'), 'ABCDEF');
+  assert.equal(filled('mixed|lower'), 'abc-1');
+  assert.equal(filled('name|times:2'), 'zürichzürich');
+  assert.deepEqual(fill(variable('args|marked:here'), new Map([['args', { a: 'x', n: 1 }]])), { a: 'x-here', n: 1 });
   assert.throws(() => filled('state|unheard'), /no filter is named "unheard"; there are base64/);
 });
 

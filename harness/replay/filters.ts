@@ -17,6 +17,8 @@ const FILTERS: Record<string, (value: unknown, vars: Vars, word: string) => unkn
     Object.fromEntries(
       Object.entries(value ?? {}).map(([key, one]) => [key, typeof one === 'string' ? `${one}-${word}` : one]),
     ),
+  /** `${letter|times:3}`: so often, one behind the other. */
+  times: (value, _vars, word) => String(value).repeat(Number(word)),
   /** Without its last four characters. */
   shortened: (value) => String(value).slice(0, -4),
   /** With another character in the middle. */
