@@ -20,7 +20,7 @@ interface Step {
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const UNIT_TESTS = ['server/*.test.ts', 'tools/*.test.ts'];
-const END_TO_END_TESTS = ['harness/*.test.ts', 'harness/runtimes/*.test.ts'];
+const END_TO_END_TESTS = ['harness/*.test.ts', 'harness/fixtures/*.test.ts', 'harness/runtimes/*.test.ts'];
 
 const files = (patterns: string[]): string[] =>
   globSync(patterns, { cwd: ROOT })
