@@ -1401,7 +1401,7 @@ const ASKING: readonly Mutant[] = [
     const { inputResponses } = asked.params ?? {};
     if (inputResponses === undefined) return serve();
     const text = JSON.stringify(inputResponses);
-    return /"user_name":(?:\{\}|\[\]|null|12345|"Alice")/.test(text) ? success(asked, COMPLETE) : serve();
+    return /"user_name":(?:\{\}|\[\]|null|12345|"Operator")/.test(text) ? success(asked, COMPLETE) : serve();
   }),
   serving(
     'an answer is not compared with its form',
