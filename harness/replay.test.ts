@@ -31,7 +31,7 @@ for (const runtime of RUNTIMES) {
   test(`${runtime}: a running server breaks no rule`, async () => {
     const server = await startServer({ runtime, entry: 'harness/everything.ts' });
     try {
-      const { code, output } = await run('node', join(HERE, 'run.ts'), server.url);
+      const { code, output } = await run('node', join(HERE, 'run.ts'), server.url, '--quiet');
       assert.equal(code, 0, output);
       assert.match(output, WELL);
     } finally {
@@ -42,7 +42,7 @@ for (const runtime of RUNTIMES) {
 
 for (const [runtime, ...args] of [['bun'], ['deno', 'run', '-A', '--no-check'], ['node']]) {
   test(`the harness itself runs on ${runtime}`, async () => {
-    const { code, output } = await run(runtime as string, ...args, join(HERE, 'run.ts'), '--self');
+    const { code, output } = await run(runtime as string, ...args, join(HERE, 'run.ts'), '--self', '--quiet');
     assert.equal(code, 0, output);
     assert.match(output, WELL);
   });
