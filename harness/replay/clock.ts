@@ -11,7 +11,8 @@ export interface Clock {
 export const monotonic: Clock = {
   now: () => performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms);
+    // What is due already is below 0 by the time that has passed since.
+    const timer = setTimeout(run, Math.max(0, ms));
     return () => clearTimeout(timer);
   },
 };
