@@ -9,7 +9,8 @@ const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 const list = (folder: string) =>
   readdirSync(new URL(folder, ROOT), { recursive: true })
     .map((name) => `${folder}${String(name).replaceAll('\\', '/')}`)
-    .filter((path) => path.endsWith('.ts') && !/\.(test|fixture)\.ts$/.test(path));
+    // Packages that a test has installed are not the tree.
+    .filter((path) => path.endsWith('.ts') && !/\.(test|fixture)\.ts$|\/node_modules\//.test(path));
 
 /** Lower never imports higher, and within a line nothing imports its neighbour. */
 const LAYERS = [
