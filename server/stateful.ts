@@ -232,12 +232,7 @@ export function stateful(
         );
       }
       const { method } = question;
-      let params: object;
-      try {
-        params = method === 'elicitation/create' ? elicitationParams(question, this.revision) : question.params;
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      const params = method === 'elicitation/create' ? elicitationParams(question, this.revision) : question.params;
       const id = states.uniqueId();
       const { signal } = this;
       return new Promise((resolve, reject) => {
