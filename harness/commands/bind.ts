@@ -11,15 +11,14 @@
  */
 
 import { existsSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { merged, proposals } from '../replay/bind.ts';
 import { bindYaml } from '../replay/bind-yaml.ts';
 import { type Facts, factsOf } from '../replay/facts.ts';
 import { probe } from '../replay/probe.ts';
 import { isStateless } from '../replay/protocol.ts';
+import { remoteOf } from '../replay/remote.ts';
 import { REVISIONS } from '../replay/scenario.ts';
-import { urlTarget } from '../replay/target.ts';
-import { Usage } from '../replay/usage.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 
 const HELP = `mcp-replay bind <url>: proposes which of the server's own tools the scenarios' fixtures are
 
@@ -38,10 +37,9 @@ export async function bind(args: string[]): Promise<number> {
   const [address] = positionals;
   if (address === undefined || positionals.length > 1)
     throw new Usage('the URL of one server is wanted, as in: mcp-replay bind http://127.0.0.1:3000/mcp');
-  if (!URL.canParse(address) || !/^https?:/.test(address)) throw new Usage(`"${address}" is not an http URL`);
+  const { target } = remoteOf(address, values);
   const { out } = values;
   if (out !== undefined && existsSync(out)) throw new Usage(`${out} is there already: name another file, or remove it`);
-  const target = urlTarget(address, headersOf(values.header ?? []));
   const { origin, pathname } = new URL(address);
   const server = origin + pathname;
 
@@ -75,28 +73,14 @@ export async function bind(args: string[]): Promise<number> {
 }
 
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        out: { type: 'string' },
-        header: { type: 'string', multiple: true },
-        probe: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function headersOf(lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const [, name, value] = /^([^:\s]+):\s*(.+)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw new Usage('--header must be like "name: value"');
-    headers[name.toLowerCase()] = value;
-  }
-  return headers;
+  return parsedArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      header: { type: 'string', multiple: true },
+      probe: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
 }

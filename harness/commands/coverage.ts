@@ -15,7 +15,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { ownRequirements, ownScenarios } from '../replay/bundled.ts';
 import { readScenarios } from '../replay/read.ts';
 import {
@@ -29,7 +28,7 @@ import {
 } from '../replay/requirements.ts';
 import { LEVELS, type Revision } from '../replay/scenario.ts';
 import * as shapes from '../replay/shapes.ts';
-import { Usage } from '../replay/usage.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 import { WIRE_CHECKS } from '../replay/wire.ts';
 
 /** Is not there in the package, which has them compiled in. */
@@ -73,22 +72,18 @@ const USAGE = `mcp-replay coverage [--revision <revision>] [--missing] [--json] 
 The rules that bind a server, and the checks that prove them.`;
 
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        help: { type: 'boolean', default: false },
-        revision: { type: 'string' },
-        missing: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        write: { type: 'boolean', default: false },
-        scenarios: { type: 'string' },
-        requirements: { type: 'string' },
-      },
-    }).values;
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
+  return parsedArgs({
+    args,
+    options: {
+      help: { type: 'boolean', default: false },
+      revision: { type: 'string' },
+      missing: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      scenarios: { type: 'string' },
+      requirements: { type: 'string' },
+    },
+  }).values;
 }
 
 function asTable({ files, missing, faults }: Coverage, onlyMissing: boolean): string {

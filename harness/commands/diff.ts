@@ -15,21 +15,19 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { runAll } from '../replay/all.ts';
-import { ownBind, ownScenarios } from '../replay/bundled.ts';
-import { type Facts, factsOf, nothingOf } from '../replay/facts.ts';
-import { globOf } from '../replay/glob.ts';
+import { ownBind } from '../replay/bundled.ts';
+import { numberOf, revisionsOf, scenariosOf } from '../replay/choice.ts';
+import { type Facts, factsAt } from '../replay/facts.ts';
 import { show } from '../replay/match.ts';
 import type { Outcome, Verdict } from '../replay/outcome.ts';
-import { readBind, readScenarios } from '../replay/read.ts';
+import { readBind } from '../replay/read.ts';
 import { remoteOf } from '../replay/remote.ts';
 import { oneLine } from '../replay/reports/printable.ts';
 import { worst } from '../replay/reports/results.ts';
 import type { Revision } from '../replay/scenario.ts';
-import type { Target } from '../replay/target.ts';
-import { Usage } from '../replay/usage.ts';
-import { revisionsOf } from './replay.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 
 const HELP = `mcp-replay diff <url> <url> [file or folder ...]: runs the same scenarios on two servers and shows where they differ
 
@@ -67,7 +65,7 @@ export interface Difference {
  * has run, as when it was interrupted, nothing
  */
 export function differences(a: readonly Outcome[], b: readonly Outcome[]): { differ: Difference[]; same: number } {
-  const runs = [scenariosOf(a), scenariosOf(b)] as const;
+  const runs = [byScenario(a), byScenario(b)] as const;
   const differ: Difference[] = [];
   let same = 0;
   for (const [key, ofA] of runs[0]) {
@@ -91,7 +89,7 @@ const NONE: Side = { verdict: 'none' };
 
 type Sides = Map<string, { of: Omit<Difference, 'a' | 'b'>; side: Side }>;
 
-function scenariosOf(outcomes: readonly Outcome[]): Map<string, Outcome[]> {
+function byScenario(outcomes: readonly Outcome[]): Map<string, Outcome[]> {
   return Map.groupBy(outcomes, ({ revision, scenario }) => `${revision} ${scenario}`);
 }
 
@@ -134,12 +132,8 @@ export async function diff(args: string[]): Promise<number> {
   const { reporter = 'pretty', header = [] } = values;
   if (reporter !== 'pretty' && reporter !== 'json')
     throw new Usage(`--reporter must be pretty or json, got "${reporter}"`);
-  const slack = Number(values.slack ?? 1);
-  if (!(slack >= 1)) throw new Usage(`--slack must be a number of at least 1, got "${values.slack}"`);
-  const only = values.only === undefined ? undefined : globOf(values.only);
-  const scenarios = (paths.length > 0 ? readScenarios(paths) : ownScenarios()).filter(
-    ({ id }) => only?.test(id) ?? true,
-  );
+  const slack = numberOf('slack', values.slack ?? '1', 1);
+  const scenarios = scenariosOf(paths, values.only);
   const bind = values.bind === undefined ? ownBind() : readBind(values.bind);
   const revisions = revisionsOf(values.revision);
   const remotes = [remoteOf(first, { header }), remoteOf(second, { header })] as const;
@@ -149,8 +143,8 @@ export async function diff(args: string[]): Promise<number> {
   const spoken: (Facts | undefined)[][] = [];
   for (const target of targets) {
     const facts = await factsAt(target, revisions);
-    if (typeof facts === 'string') {
-      console.error(`${target.name} does not answer: ${facts}`);
+    if (facts instanceof Error) {
+      console.error(`${target.name} does not answer: ${facts.message}`);
       return 3;
     }
     spoken.push(facts);
@@ -238,38 +232,19 @@ function sideOf({ verdict, why }: Side): string {
   return `${verdict === 'none' ? 'had nothing to look at' : verdict}${why === undefined ? '' : `: ${why}`}`;
 }
 
-/** What a target offers at each revision, in their order; a text where it does not answer at all. */
-async function factsAt(target: Target, revisions: readonly Revision[]): Promise<(Facts | undefined)[] | string> {
-  const facts: (Facts | undefined)[] = [];
-  const silent: string[] = [];
-  for (const revision of revisions) {
-    try {
-      facts.push(await factsOf(target, revision));
-    } catch (error) {
-      silent.push(error instanceof Error ? error.message : String(error));
-      facts.push(nothingOf(revision));
-    }
-  }
-  return silent.length === revisions.length ? (silent[0] ?? '') : facts;
-}
-
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        revision: { type: 'string' },
-        only: { type: 'string' },
-        bind: { type: 'string' },
-        header: { type: 'string', multiple: true },
-        slack: { type: 'string' },
-        reporter: { type: 'string' },
-        out: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
+  return parsedArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      revision: { type: 'string' },
+      only: { type: 'string' },
+      bind: { type: 'string' },
+      header: { type: 'string', multiple: true },
+      slack: { type: 'string' },
+      reporter: { type: 'string' },
+      out: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
 }

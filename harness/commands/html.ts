@@ -8,14 +8,13 @@
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { BadFile } from '../replay/read.ts';
 import { resultsSchema } from '../replay/reports/json.ts';
 import { matrix } from '../replay/reports/page/matrix.ts';
 import { page } from '../replay/reports/page/page.ts';
 import { knownRequirements } from '../replay/reports/requirements.ts';
 import type { Results } from '../replay/reports/results.ts';
-import { Usage } from '../replay/usage.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 
 const HELP = `mcp-replay html <results.json ...>: pages from what --reporter json wrote
 
@@ -41,15 +40,11 @@ export async function html(args: string[]): Promise<number> {
 }
 
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: { out: { type: 'string' }, help: { type: 'boolean', default: false } },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
+  return parsedArgs({
+    args,
+    allowPositionals: true,
+    options: { out: { type: 'string' }, help: { type: 'boolean', default: false } },
+  });
 }
 
 /** `name=file`, unless that is a file itself. */

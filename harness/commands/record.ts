@@ -17,13 +17,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { toldOf } from '../replay/recorded-acts.ts';
 import { yamlOf } from '../replay/recorded-yaml.ts';
 import { type Recorder, startRecorder } from '../replay/recorder.ts';
 import { recordingOf } from '../replay/recording.ts';
 import { scenarioSchema } from '../replay/scenario.ts';
-import { Usage } from '../replay/usage.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 
 const SCHEMA_FILE = fileURLToPath(new URL('../scenario.schema.json', import.meta.url));
 
@@ -107,23 +106,19 @@ function parsed(values: ReturnType<typeof given>['values']) {
 }
 
 function given(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        upstream: { type: 'string' },
-        host: { type: 'string' },
-        port: { type: 'string' },
-        out: { type: 'string' },
-        id: { type: 'string' },
-        secret: { type: 'string', multiple: true },
-        'until-idle': { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
+  return parsedArgs({
+    args,
+    options: {
+      upstream: { type: 'string' },
+      host: { type: 'string' },
+      port: { type: 'string' },
+      out: { type: 'string' },
+      id: { type: 'string' },
+      secret: { type: 'string', multiple: true },
+      'until-idle': { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
 }
 
 /** The schema for editors, seen from a file; only where both are in the folder that is worked in, for a path out of it helps nobody else. */

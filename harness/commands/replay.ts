@@ -1,22 +1,21 @@
 /** `mcp-replay <url>`: replays scenarios against any MCP server over HTTP; `HELP` tells the options and the exit codes. */
 
-import { parseArgs } from 'node:util';
 import { runAll } from '../replay/all.ts';
 import { judge, readBaseline, writeBaseline } from '../replay/baseline.ts';
 import { propose } from '../replay/bind.ts';
-import { ownBind, ownScenarios } from '../replay/bundled.ts';
-import { type Bind, type Facts, factsOf, has, nothingOf } from '../replay/facts.ts';
-import { globOf } from '../replay/glob.ts';
+import { ownBind } from '../replay/bundled.ts';
+import { numberOf, revisionsOf, scenariosOf } from '../replay/choice.ts';
+import { type Bind, type Facts, factsAt, has, nothingOf } from '../replay/facts.ts';
 import type { Verdict } from '../replay/outcome.ts';
-import { readBind, readScenarios } from '../replay/read.ts';
+import { readBind } from '../replay/read.ts';
 import { REMOTE_OPTIONS, remoteOf } from '../replay/remote.ts';
 import { outputOf } from '../replay/reports/output.ts';
 import { knownRequirements } from '../replay/reports/requirements.ts';
 import { counted } from '../replay/reports/results.ts';
 import { versions } from '../replay/reports/versions.ts';
-import { LEVELS, REVISIONS, type Revision } from '../replay/scenario.ts';
+import { LEVELS } from '../replay/scenario.ts';
 import type { Target } from '../replay/target.ts';
-import { Usage } from '../replay/usage.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 
 const FAILING: readonly Verdict[] = ['fail', 'warn', 'note'];
 
@@ -57,10 +56,7 @@ export async function replay(args: string[]): Promise<number> {
     return 0;
   }
   const paths = positionals.slice(values.self || values.list || values.url !== undefined ? 0 : 1);
-  const only = values.only === undefined ? undefined : globOf(values.only);
-  const scenarios = (paths.length > 0 ? readScenarios(paths) : ownScenarios()).filter(
-    ({ id }) => only?.test(id) ?? true,
-  );
+  const scenarios = scenariosOf(paths, values.only);
   if (values.list) {
     for (const { id, level, revisions, title } of scenarios) console.log(`${id}  ${level}  ${revisions}  ${title}`);
     return 0;
@@ -85,18 +81,15 @@ export async function replay(args: string[]): Promise<number> {
 
   async function tested(target: Target): Promise<number> {
     const revisions = revisionsOf(values.revision);
-    const asked = await Promise.allSettled(revisions.map((revision) => factsOf(target, revision, timeout)));
-    const spoken = revisions.flatMap((revision, index) => {
-      const answered = asked[index];
-      if (answered?.status !== 'fulfilled') return [nothingOf(revision)];
-      // What is asked for by name is tested even where the server says that it has it not.
-      return answered.value ?? (values.revision === undefined ? [] : [nothingOf(revision)]);
-    });
-    const silent = asked.filter((one) => one.status === 'rejected').map(({ reason }) => reason as Error);
-    if (silent.length === revisions.length) {
-      console.error(`${target.name} is no MCP server that answers: ${silent[0]?.message}`);
+    const asked = await factsAt(target, revisions, timeout);
+    if (asked instanceof Error) {
+      console.error(`${target.name} is no MCP server that answers: ${asked.message}`);
       return 3;
     }
+    // What is asked for by name is tested even where the server says that it has it not.
+    const spoken = revisions.flatMap(
+      (revision, index) => asked[index] ?? (values.revision === undefined ? [] : nothingOf(revision)),
+    );
     if (spoken.length === 0) {
       console.error(`${target.name} speaks none of ${revisions.join(', ')}`);
       return 5;
@@ -112,7 +105,7 @@ export async function replay(args: string[]): Promise<number> {
     const interrupted = new AbortController();
     process.once('SIGINT', () => interrupted.abort());
     const outcomes = await runAll(scenarios, target, spoken, {
-      bind: (facts) => given ?? boundTo(facts),
+      bind: given ?? boundTo,
       slack,
       ...(timeout !== undefined && { timeout }),
       atOnce,
@@ -146,53 +139,34 @@ export async function replay(args: string[]): Promise<number> {
 }
 
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        url: { type: 'string' },
-        revision: { type: 'string' },
-        only: { type: 'string' },
-        bind: { type: 'string' },
-        ...REMOTE_OPTIONS,
-        timeout: { type: 'string' },
-        'at-once': { type: 'string' },
-        'fail-on': { type: 'string' },
-        expected: { type: 'string' },
-        'write-expected': { type: 'string' },
-        slack: { type: 'string' },
-        reporter: { type: 'string' },
-        out: { type: 'string' },
-        transcript: { type: 'string' },
-        quiet: { type: 'boolean', default: false },
-        self: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
+  return parsedArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      url: { type: 'string' },
+      revision: { type: 'string' },
+      only: { type: 'string' },
+      bind: { type: 'string' },
+      ...REMOTE_OPTIONS,
+      timeout: { type: 'string' },
+      'at-once': { type: 'string' },
+      'fail-on': { type: 'string' },
+      expected: { type: 'string' },
+      'write-expected': { type: 'string' },
+      slack: { type: 'string' },
+      reporter: { type: 'string' },
+      out: { type: 'string' },
+      transcript: { type: 'string' },
+      quiet: { type: 'boolean', default: false },
+      self: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
 }
 
 /** The official names where the server has them, else what looks like them and does no harm. */
 function boundTo(facts: Facts): Bind {
   const official = Object.entries(ownBind()).filter(([, fixture]) => has(facts, fixture));
   return { ...propose(facts), ...Object.fromEntries(official) };
-}
-
-function numberOf(option: string, given: string, least: number): number {
-  const value = Number(given);
-  if (!(value >= least)) throw new Usage(`--${option} must be a number of at least ${least}, got "${given}"`);
-  return value;
-}
-
-export function revisionsOf(given: string | undefined): Revision[] {
-  if (given === undefined) return [...REVISIONS];
-  return given.split(',').map((name) => {
-    const found = REVISIONS.find((revision) => revision === name.trim());
-    if (!found) throw new Usage(`--revision must be any of ${REVISIONS.join(', ')}, got "${name}"`);
-    return found;
-  });
 }

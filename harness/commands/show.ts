@@ -9,14 +9,13 @@
  * Exit codes: 0 something was shown, 1 nothing is like that, 2 usage or a bad file.
  */
 
-import { parseArgs } from 'node:util';
 import { globOf } from '../replay/glob.ts';
 import { VERDICTS, type Verdict } from '../replay/outcome.ts';
 import { frameLine } from '../replay/reports/frames.ts';
 import { oneLine } from '../replay/reports/printable.ts';
 import { isFinding, nameOf } from '../replay/reports/results.ts';
 import { readTranscript } from '../replay/reports/transcript.ts';
-import { Usage } from '../replay/usage.ts';
+import { parsedArgs, Usage } from '../replay/usage.ts';
 
 const HELP = `mcp-replay show <run.jsonl>: what --transcript wrote, as a time line for people
 
@@ -64,21 +63,17 @@ export async function show(args: string[]): Promise<number> {
 }
 
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', default: false },
-        scenario: { type: 'string' },
-        revision: { type: 'string' },
-        verdict: { type: 'string' },
-        full: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new Usage(error instanceof Error ? error.message : String(error));
-  }
+  return parsedArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', default: false },
+      scenario: { type: 'string' },
+      revision: { type: 'string' },
+      verdict: { type: 'string' },
+      full: { type: 'boolean', default: false },
+    },
+  });
 }
 
 function verdictOf(name: string): Verdict {

@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runAll } from '../replay/all.ts';
+import { ownBind, ownScenarios } from '../replay/bundled.ts';
 import { factsOf } from '../replay/facts.ts';
 import type { Outcome, Verdict } from '../replay/outcome.ts';
-import { readBind, readScenarios } from '../replay/read.ts';
+import { readBind } from '../replay/read.ts';
 import { REVISIONS } from '../replay/scenario.ts';
 import { urlTarget } from '../replay/target.ts';
 import { type Foreign, startForeign } from './start.ts';
@@ -30,8 +31,8 @@ export function expectedFile(name: Foreign): string {
 /** Starts a server, replays every scenario at every revision that it speaks, and ends it. @throws Error when it does not start */
 export async function replayForeign(name: Foreign): Promise<Outcome[]> {
   const own = `${HERE}bind/${name}.yaml`;
-  const bind = readBind(existsSync(own) ? own : `${HERE}../bind.yaml`);
-  const scenarios = readScenarios([`${HERE}../scenarios`]).map((one) => ({ timeout: TIMEOUT_MS, ...one }));
+  const bind = existsSync(own) ? readBind(own) : ownBind();
+  const scenarios = ownScenarios().map((one) => ({ timeout: TIMEOUT_MS, ...one }));
   const server = await startForeign(name);
   try {
     const target = urlTarget(server.url);

@@ -33,6 +33,7 @@ export async function runAll(
   { bind, atOnce = 8, signal, onOutcomes, ...options }: AllOptions,
 ): Promise<Outcome[]> {
   const work = spoken.flatMap((facts) => scenarios.map((scenario) => ({ scenario, facts })));
+  const bound = new Map(spoken.map((facts) => [facts, typeof bind === 'function' ? bind(facts) : bind]));
   const results = new Map<(typeof work)[number], Outcome[]>();
   const clock = target.clock ?? monotonic;
   const lateness = clock === monotonic ? new Lateness(clock) : undefined;
@@ -50,7 +51,7 @@ export async function runAll(
       }
       const ran = await runScenario(scenario, target, facts, {
         ...options,
-        bind: typeof bind === 'function' ? bind(facts) : bind,
+        bind: bound.get(facts) ?? {},
         sessionIds,
         ...(lateness && { lateness }),
       });

@@ -52,6 +52,27 @@ export async function factsOf(target: Target, revision: Revision, limit_ms = LIM
   }
 }
 
+/**
+ * What a target offers at each revision, in their order; what did not answer at one is taken to speak it.
+ * @returns the first reason where it answers at none
+ */
+export async function factsAt(
+  target: Target,
+  revisions: readonly Revision[],
+  limit_ms?: number,
+): Promise<(Facts | undefined)[] | Error> {
+  const silent: Error[] = [];
+  const facts = await Promise.all(
+    revisions.map((revision) =>
+      factsOf(target, revision, limit_ms).catch((error: unknown) => {
+        silent.push(error instanceof Error ? error : new Error(String(error)));
+        return nothingOf(revision);
+      }),
+    ),
+  );
+  return silent.length === revisions.length ? (silent[0] as Error) : facts;
+}
+
 /** What is known of a target that told nothing of a revision. */
 export function nothingOf(revision: Revision): Facts {
   const lists = { tools: [], prompts: [], resources: [], templates: [] };

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { eventStore } from './events.ts';
 import { said, sleep, text, user } from './fixtures.ts';
 import { listen } from './listen.ts';
+import { refuse } from './refuse.ts';
 
 function getServer(): McpServer {
   const server = new McpServer({ name: 'sdk-v1', version: '1.32.2' }, { capabilities: { logging: {} } });
@@ -141,11 +142,6 @@ async function handle(request: IncomingMessage & { body?: unknown }, response: S
   };
   await getServer().connect(transport);
   await transport.handleRequest(request, response, request.body);
-}
-
-function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id: null }));
 }
 
 const app = createMcpExpressApp();

@@ -26,6 +26,7 @@ import { z } from 'zod';
 import { eventStore } from './events.ts';
 import { said, sleep, text } from './fixtures.ts';
 import { listen } from './listen.ts';
+import { refuse } from './refuse.ts';
 import { registerRounds, state } from './sdk-v2-rounds.ts';
 
 const user = z.object({ username: z.string(), email: z.string() });
@@ -179,11 +180,6 @@ async function legacy(request: Incoming, response: ServerResponse): Promise<void
   };
   await buildServer().connect(transport);
   await transport.handleRequest(request, response, request.body);
-}
-
-function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id: null }));
 }
 
 const strict = createMcpHandler(buildServer, { legacy: 'reject' });
