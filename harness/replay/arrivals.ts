@@ -2,6 +2,7 @@
 
 import { createParser } from 'eventsource-parser';
 import type { Clock } from './clock.ts';
+import { isResponse } from './protocol.ts';
 import type { HttpAnswer } from './target.ts';
 
 export type Arrival = { readonly at: number } & (
@@ -33,6 +34,8 @@ export class Arrivals {
   /** The body, where the answer is no event stream. */
   text = '';
   ended = false;
+  /** How many responses have come as events, those of lists too. */
+  responses = 0;
   /** The client ended it. */
   wasCut = false;
   /** Some of it was no UTF-8. */
@@ -98,6 +101,7 @@ export class Arrivals {
     await started;
     const take = (arrival: Arrival) => {
       this.all.push(arrival);
+      this.responses += [messageOf(arrival)].flat().filter(isResponse).length;
       told.arrival(arrival);
       const waiting = this.#waiting;
       this.#waiting = [];

@@ -5,6 +5,8 @@ export interface Clock {
   now(): number;
   /** Calls `run` once, after `ms`. @returns what calls it off */
   after(ms: number, run: () => void): () => void;
+  /** Told of work that may keep no timer: a clock that leaps must not leap over it. */
+  during?<T>(work: Promise<T>): Promise<T>;
 }
 
 /** This machine's own. */

@@ -2,9 +2,9 @@
 
 import { type Arrival, Arrivals, heardIn, messageOf, parsed } from './arrivals.ts';
 import { type Clock, monotonic } from './clock.ts';
-import { isRecord, show, type Vars, valueAt } from './match.ts';
+import { show, type Vars, valueAt } from './match.ts';
 import type { Event } from './outcome.ts';
-import { CLIENT, capabilitiesOf, isStateless, requestOf, type Session } from './protocol.ts';
+import { CLIENT, capabilitiesOf, isResponse, isStateless, requestOf, type Session } from './protocol.ts';
 import type { Request, Revision } from './scenario.ts';
 import type { Target } from './target.ts';
 import { exchangeOf, type Known, Wire } from './wire.ts';
@@ -129,7 +129,7 @@ export class Exchanges {
     const arrivals = await this.open(verb, given, options);
     const end = began + this.#limit_ms;
     const wanted = given.batch?.filter(({ method }) => method !== undefined).length ?? 1;
-    const isOver = () => arrivals.ended || (arrivals.isStream && verb === 'post' && responses(arrivals) >= wanted);
+    const isOver = () => arrivals.ended || (arrivals.isStream && verb === 'post' && arrivals.responses >= wanted);
     while (!isOver()) {
       const left = end - this.clock.now();
       if (left <= 0 || !(await arrivals.next(left))) {
@@ -140,7 +140,7 @@ export class Exchanges {
     const body = arrivals.isStream ? arrivals.all.map(messageOf) : [parsed(arrivals.text)];
     // A batch may be answered as one, too.
     const messages = (given.batch ? body.flat() : body).filter((message) => message !== undefined);
-    const rpc = arrivals.isStream ? messages.findLast((one) => isRecord(one) && !('method' in one)) : messages[0];
+    const rpc = arrivals.isStream ? messages.findLast(isResponse) : messages[0];
     return { arrivals, rpc, messages, text: arrivals.text, ms: this.clock.now() - began };
   }
 
@@ -237,7 +237,3 @@ export class Exchanges {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-function responses({ all }: Arrivals): number {
-  return all.flatMap(messageOf).filter((message) => isRecord(message) && !('method' in message)).length;
-}

@@ -7,7 +7,7 @@ import { exampleOf, exampleUri, required, TEXT, variablesOf } from './examples.t
 import { Exchanges, NoAnswer } from './exchanges.ts';
 import type { Facts } from './facts.ts';
 import { isRecord, valueAt } from './match.ts';
-import { isStateless } from './protocol.ts';
+import { isStateless, META } from './protocol.ts';
 import type { Target } from './target.ts';
 
 export interface Probed {
@@ -126,7 +126,7 @@ function callable({ tools, revision }: Facts): { name: string; params: Record<st
       if (!isRecord(args)) return [];
       const _meta = {
         progressToken: name,
-        ...(isStateless(revision) && { 'io.modelcontextprotocol/logLevel': 'debug' }),
+        ...(isStateless(revision) && { [`${META}logLevel`]: 'debug' }),
       };
       return [{ name, params: { name, arguments: args, _meta }, needs: required(inputSchema).length }];
     })

@@ -5,7 +5,10 @@ import { paramHeaders } from './mirrored.ts';
 import type { Request, Revision } from './scenario.ts';
 import type { HttpRequest } from './target.ts';
 
-const META = 'io.modelcontextprotocol/';
+/** The prefix of the protocol's own keys of `_meta`. */
+export const META = 'io.modelcontextprotocol/';
+/** The levels of log messages, the least first (RFC 5424). */
+export const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 export const CLIENT = { name: 'mcp-replay', version: '1' };
 /** Which member of `params` the header Mcp-Name repeats in 2026-07-28. */
 const NAMED: Record<string, string> = {
@@ -16,6 +19,17 @@ const NAMED: Record<string, string> = {
   'tasks/update': 'taskId',
   'tasks/cancel': 'taskId',
 };
+
+/** One of the protocol's own keys of `params._meta`. */
+export function metaOf(params: unknown, key: string): unknown {
+  const meta = valueAt(params, '_meta');
+  return isRecord(meta) ? meta[`${META}${key}`] : undefined;
+}
+
+/** A result or an error. */
+export function isResponse(message: unknown): message is Record<string, unknown> {
+  return isRecord(message) && !('method' in message);
+}
 
 export function isStateless(revision: string): boolean {
   return revision >= '2026-07-28';

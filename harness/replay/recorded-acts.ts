@@ -2,7 +2,7 @@
 
 import { type Arrival, messageOf, parsed } from './arrivals.ts';
 import { isRecord, valueAt } from './match.ts';
-import { isStateless } from './protocol.ts';
+import { isStateless, metaOf } from './protocol.ts';
 import type { Recorded } from './recorder.ts';
 import { REVISIONS, type Revision } from './scenario.ts';
 
@@ -137,8 +137,7 @@ export function revisionOf(told: readonly Told[]): string {
   for (const { method, json, answer, arrivals } of told) {
     const agreed = method === 'initialize' ? valueAt(answer, 'result.protocolVersion') : undefined;
     if (typeof agreed === 'string') return agreed;
-    const meta = valueAt(json, 'params._meta');
-    const named = isRecord(meta) ? meta['io.modelcontextprotocol/protocolVersion'] : undefined;
+    const named = metaOf(valueAt(json, 'params'), 'protocolVersion');
     const isServed = valueAt(answer, 'result') !== undefined || arrivals.some((one) => messageOf(one) !== undefined);
     if (typeof named === 'string' && isServed) return named;
   }

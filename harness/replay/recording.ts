@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Arrival, messageOf } from './arrivals.ts';
 import { masked } from './mask.ts';
 import { isRecord, valueAt } from './match.ts';
-import { isStateless, requestOf, type Session } from './protocol.ts';
+import { isStateless, META, metaOf, requestOf, type Session } from './protocol.ts';
 import {
   type Act,
   actsOf,
@@ -61,7 +61,6 @@ const TIMEOUT_MS = 10_000;
 /** A client that asks the same again waited for a change; so long at most is waited in its place. */
 const LONGEST_WAIT_MS = 5000;
 const SHORTEST_WAIT_MS = 10;
-const META = 'io.modelcontextprotocol/';
 
 /** @returns undefined where nothing was said that can be replayed */
 export function recordingOf(exchanges: readonly Recorded[], options: RecordingOptions = {}): Recording | undefined {
@@ -101,8 +100,7 @@ function windowOf(took: number, least = LEAST_WINDOW_MS): number {
 
 function titleOf(told: readonly Told[]): string {
   for (const { json } of told) {
-    const meta = valueAt(json, 'params._meta');
-    const client = valueAt(json, 'params.clientInfo') ?? (isRecord(meta) ? meta[`${META}clientInfo`] : undefined);
+    const client = valueAt(json, 'params.clientInfo') ?? metaOf(valueAt(json, 'params'), 'clientInfo');
     if (isRecord(client)) return `as ${String(client.name)} ${String(client.version ?? '')}`.trim().concat(' said it');
   }
   return 'as a client said it';

@@ -189,8 +189,8 @@ class Run {
   #check(step: Step, place: string, found: readonly string[]): void {
     const { id, level, requirement } = this.#scenario;
     const missed = this.#missed;
-    const late = missed && this.#options.lateness?.since(missed.from);
-    const doubtful = late !== undefined && missed !== undefined && late > missed.window_ms * DOUBTFUL;
+    const late = missed && found.length > 0 ? (this.#options.lateness?.since(missed.from) ?? 0) : 0;
+    const doubtful = missed !== undefined && late > missed.window_ms * DOUBTFUL;
     const why = found.map((one) => (step.name === undefined ? `step ${place}: ${one}` : one));
     if (doubtful) why.push(`this machine itself was ${Math.round(late)} ms late`);
     this.#note(
@@ -198,7 +198,7 @@ class Run {
       step.level ?? level,
       step.requirement ?? requirement ?? [],
       why,
-      doubtful && found.length > 0 ? 'inconclusive' : undefined,
+      doubtful ? 'inconclusive' : undefined,
     );
   }
 

@@ -3,7 +3,6 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { type Clock, monotonic } from './clock.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 export interface HttpRequest {
   method: string;
@@ -126,7 +125,7 @@ export function fetchTarget(
         ...(body && (trickle || chunked) && { duplex: 'half' }),
       });
       const answered = Promise.race([fetch(request), aborted(signal)]);
-      const response = await (clock instanceof VirtualClock ? clock.during(answered) : answered);
+      const response = await (clock.during?.(answered) ?? answered);
       return {
         status: response.status,
         headers: Object.fromEntries(response.headers),

@@ -3,11 +3,10 @@
  * had something to look at is a check of its own.
  */
 
-import type { Arrival, Arrivals } from './arrivals.ts';
-import { parsed } from './arrivals.ts';
+import { type Arrival, type Arrivals, messageOf, parsed } from './arrivals.ts';
 import type { Clock } from './clock.ts';
 import { isRecord, show, valueAt } from './match.ts';
-import { isStateless, type Session } from './protocol.ts';
+import { isResponse, isStateless, LOG_LEVELS, metaOf, type Session } from './protocol.ts';
 import type { Level, Revision } from './scenario.ts';
 import { type Fault, faultsOf, type Spoken } from './shapes.ts';
 import type { HttpAnswer, HttpRequest } from './target.ts';
@@ -105,8 +104,6 @@ function rule<const N extends string>(check: N, level: Level, title: string, ...
   return { check, level, requirement, title };
 }
 
-const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
-const META = 'io.modelcontextprotocol/';
 const DATE = /^\d{4}-\d\d-\d\d$/;
 /** How long after the response a stream may still be open. */
 const ENDS_WITHIN_MS = 2000;
@@ -178,8 +175,7 @@ export function exchangeOf(number: number, verb: string, session: Session | unde
   const isOdd = isBatch && body.length > asked.length + tells.length;
   const lastEventId = verb === 'get' ? headerOf(request, 'last-event-id') : undefined;
   const responds = onlyTells && isRecord(body) && body.method === undefined;
-  const meta = valueAt(body, 'params._meta');
-  const claimed = isRecord(meta) ? meta[`${META}protocolVersion`] : undefined;
+  const claimed = metaOf(valueAt(body, 'params'), 'protocolVersion');
   const claims = claimed !== undefined && !(DATE.test(String(claimed)) && !isStateless(String(claimed)));
   const cancels = valueAt(body, 'method') === 'notifications/cancelled' ? valueAt(body, 'params.requestId') : undefined;
   const what = { asked, onlyTells, claims, responds, isOdd, oddId: valueAt(body, 'id'), cancels, lastEventId };
@@ -202,7 +198,8 @@ export class Wire {
   readonly #exchanges: Exchange[] = [];
   /** Of a session, by the event's id: what it brought and where. */
   readonly #events = new Map<string, { data: string; exchange: number }>();
-  readonly #requestIds = new Map<string, { message: string; exchange: number }>();
+  /** Of a session, by the server's request id: the message. */
+  readonly #requestIds = new Map<string, string>();
   readonly #progress = new Map<string, { asked: Asked; last: number | undefined }>();
   readonly #cancelled = new Set<unknown>();
   /** Clients of a server without session ids are told apart by what they know. */
@@ -385,15 +382,15 @@ export class Wire {
   #message(exchange: Exchange, message: unknown, at: number): void {
     const [only] = exchange.asked;
     const id = valueAt(message, 'id');
-    const isResponse = isRecord(message) && !('method' in message);
+    const responds = isResponse(message);
     let answered: Asked | undefined;
-    if (isResponse) answered = this.#response(exchange, message, id, at);
+    if (responds) answered = this.#response(exchange, message, id, at);
     else if (isRecord(message)) {
       exchange.messages++;
-      this.#notice(exchange, message, at);
+      this.#notice(exchange, message);
     }
     const request =
-      answered ?? (isResponse && exchange.asked.length === 1 && !this.#unread(exchange, message) ? only : undefined);
+      answered ?? (responds && exchange.asked.length === 1 && !this.#unread(exchange, message) ? only : undefined);
     const spoken: Spoken = {
       revision: this.#revision,
       ...(request && { request }),
@@ -402,15 +399,14 @@ export class Wire {
       outputSchemas: this.#known.outputSchemas,
     };
     // An id that no server may take is still the right one to answer with.
-    const echoed = isResponse && id !== undefined && id !== null && id === exchange.oddId;
+    const echoed = responds && id !== undefined && id !== null && id === exchange.oddId;
     for (const fault of faultsOf(message, spoken))
       if (!echoed || fault.check !== 'wire.response-id-form') this.#fault(fault);
   }
 
   #clientOf({ session, asked }: Exchange): Record<string, unknown> {
     if (!isStateless(this.#revision)) return session?.capabilities ?? {};
-    const meta = valueAt(asked[0]?.params, '_meta');
-    const declared = isRecord(meta) ? meta[`${META}clientCapabilities`] : undefined;
+    const declared = metaOf(asked[0]?.params, 'clientCapabilities');
     return isRecord(declared) ? declared : {};
   }
 
@@ -453,7 +449,7 @@ export class Wire {
   }
 
   /** A notification or request of the server. */
-  #notice(exchange: Exchange, message: Record<string, unknown>, at: number): void {
+  #notice(exchange: Exchange, message: Record<string, unknown>): void {
     const method = String(message.method);
     const [asked] = exchange.asked;
     if (exchange.verb === 'post' && exchange.asked.length > 0) {
@@ -465,11 +461,15 @@ export class Wire {
       const key = `${exchange.session?.id ?? ''}\n${JSON.stringify(message.id)}`;
       const known = this.#requestIds.get(key);
       const text = JSON.stringify(message);
-      if (!known) this.#requestIds.set(key, { message: text, exchange: exchange.number });
-      const replayed = known?.message === text && exchange.lastEventId !== undefined;
-      this.#look('wire.request-ids', !known || replayed, () => `the request id ${show(message.id)} came twice`);
+      if (known === undefined) this.#requestIds.set(key, text);
+      const replayed = known === text && exchange.lastEventId !== undefined;
+      this.#look(
+        'wire.request-ids',
+        known === undefined || replayed,
+        () => `the request id ${show(message.id)} came twice`,
+      );
     }
-    if (method === 'notifications/progress') this.#progressed(exchange, message, at);
+    if (method === 'notifications/progress') this.#progressed(exchange, message);
     if (!isStateless(this.#revision) || !asked) return;
     if (asked.method === 'subscriptions/listen') this.#heard(exchange, asked, method, message);
     else
@@ -479,10 +479,9 @@ export class Wire {
         () => `the stream of ${asked.method} brought ${method}`,
       );
     if (method !== 'notifications/message' || asked.method === 'subscriptions/listen') return;
-    const wanted = valueAt(asked.params, '_meta');
-    const level = isRecord(wanted) ? wanted[`${META}logLevel`] : undefined;
-    const told = LEVELS.indexOf(String(valueAt(message, 'params.level')));
-    const fits = level !== undefined && (told < 0 || told >= LEVELS.indexOf(String(level)));
+    const level = metaOf(asked.params, 'logLevel');
+    const told = LOG_LEVELS.indexOf(String(valueAt(message, 'params.level')));
+    const fits = level !== undefined && (told < 0 || told >= LOG_LEVELS.indexOf(String(level)));
     this.#look('wire.log-asked', fits, () =>
       level === undefined ? `nobody asked for ${show(message)}` : `asked from ${show(level)} on, got ${show(message)}`,
     );
@@ -497,7 +496,7 @@ export class Wire {
     return `${scope}\n${JSON.stringify(token)}`;
   }
 
-  #progressed(exchange: Exchange, message: Record<string, unknown>, _at: number): void {
+  #progressed(exchange: Exchange, message: Record<string, unknown>): void {
     const token = valueAt(message, 'params.progressToken');
     const known = this.#progress.get(this.#progressKey(exchange, token));
     if (!this.#look('wire.progress-token', !!known, () => `no request in progress here has the token ${show(token)}`))
@@ -525,8 +524,7 @@ export class Wire {
     const acknowledges = method === 'notifications/subscriptions/acknowledged';
     if (exchange.messages === 1)
       this.#look('wire.listen-first', acknowledges, () => `the first message is ${show(message)}`);
-    const meta = valueAt(message, 'params._meta');
-    const tag = isRecord(meta) ? meta[`${META}subscriptionId`] : undefined;
+    const tag = metaOf(valueAt(message, 'params'), 'subscriptionId');
     this.#look('wire.listen-tag', tag === asked.id, () => `${method} has the subscription id ${show(tag)}`);
     const filter = valueAt(asked.params, 'notifications');
     const wanted = isRecord(filter) ? filter : {};
@@ -551,11 +549,10 @@ export class Wire {
       missing.length === 0 || resumable,
       () => `the stream ended without a response to ${missing.map((one) => show(one.id)).join(', ')}`,
     );
-    for (const { kind, ...rest } of arrivals.all) {
-      const code = kind === 'event' ? valueAt((rest as { message: unknown }).message, 'error.code') : undefined;
-      // Once something else went out the status is fixed.
-      if (code !== undefined && exchange.messages === 1) this.#errorStatus(code, arrivals.answer.status);
-    }
+    // Once something else went out the status is fixed.
+    if (exchange.messages !== 1) return;
+    for (const arrival of arrivals.all)
+      this.#errorStatus(valueAt(messageOf(arrival), 'error.code'), arrivals.answer.status);
   }
 
   #errorStatus(code: unknown, status: number): void {

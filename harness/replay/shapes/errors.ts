@@ -1,10 +1,10 @@
 /** JSON-RPC errors: their shape, and which codes mean what in which revision. */
 
 import { isRecord, show, valueAt } from '../match.ts';
-import { isStateless } from '../protocol.ts';
+import { isStateless, META } from '../protocol.ts';
 import { clientDeclares, serverDeclares } from './capabilities.ts';
 import { checkElicitation } from './elicitation.ts';
-import { type Heard, META } from './heard.ts';
+import type { Heard } from './heard.ts';
 
 const STANDARD = [-32700, -32600, -32601, -32602, -32603];
 /** Those that a declared capability promises to answer. */

@@ -1,11 +1,10 @@
 /** One message as the checks see it: what was said before it, and where its faults go. */
 
 import { isRecord, valueAt } from '../match.ts';
-import { isStateless } from '../protocol.ts';
+import { isStateless, META } from '../protocol.ts';
 import { type Level, REVISIONS, type Revision } from '../scenario.ts';
 import { type CheckName, SHAPE_CHECKS } from './checks.ts';
 
-export const META = 'io.modelcontextprotocol/';
 export const TASKS_EXTENSION = `${META}tasks`;
 
 export interface Fault {

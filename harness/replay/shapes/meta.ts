@@ -1,7 +1,8 @@
 /** `_meta`, wherever it stands. */
 
 import { isRecord, show } from '../match.ts';
-import { type Heard, META } from './heard.ts';
+import { META } from '../protocol.ts';
+import type { Heard } from './heard.ts';
 
 const LABEL = '[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
 const NAME = '(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)?';

@@ -7,8 +7,9 @@ import {
   SubscriptionFilterSchema,
 } from '@modelcontextprotocol/core';
 import { isRecord, show } from '../match.ts';
+import { META } from '../protocol.ts';
 import { clientDeclares, clientTakesUrls, serverDeclares } from './capabilities.ts';
-import { type Heard, META } from './heard.ts';
+import type { Heard } from './heard.ts';
 import { checkMeta } from './meta.ts';
 import { fits } from './official.ts';
 import { checkDetailedTask, checkTask, checkTasksExtension } from './tasks.ts';

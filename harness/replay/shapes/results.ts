@@ -2,10 +2,11 @@
 
 import { CompleteResultSchema } from '@modelcontextprotocol/core';
 import { isRecord, show, valueAt } from '../match.ts';
+import { META } from '../protocol.ts';
 import { declaresTasks, serverDeclares } from './capabilities.ts';
 import { checkImplementation } from './display.ts';
 import { checkDiscover, checkInitialize } from './handshake.ts';
-import { type Heard, META } from './heard.ts';
+import type { Heard } from './heard.ts';
 import { checkInputRequired } from './input-required.ts';
 import { checkList } from './lists.ts';
 import { checkMeta } from './meta.ts';

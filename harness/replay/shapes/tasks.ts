@@ -2,9 +2,10 @@
 
 import { TaskSchema } from '@modelcontextprotocol/core';
 import { isRecord, show } from '../match.ts';
+import { META } from '../protocol.ts';
 import { clientDeclares, declaresTasks, serverDeclares } from './capabilities.ts';
 import { checkErrorObject } from './errors.ts';
-import { type Heard, META } from './heard.ts';
+import type { Heard } from './heard.ts';
 import { checkInputRequests } from './input-required.ts';
 import { fits } from './official.ts';
 import { checkToolResult } from './tool-result.ts';
