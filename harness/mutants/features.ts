@@ -1,6 +1,6 @@
 /** Mutants of what is offered: tools, resources, prompts, completions, lists and their pages. */
 
-import { asked, type Json, type Mutant, message, result } from './mutate.ts';
+import { asked, type Json, type Mutant, message, result, withoutMembers } from './mutate.ts';
 
 type Entry = Record<string, unknown>;
 
@@ -22,14 +22,10 @@ function error(name: string, code: number, change: (one: Json) => Json): Mutant 
   return message(name, (one) => (one.error?.code === code ? change(one) : one));
 }
 
-function without(record: Entry, ...names: string[]): Entry {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
-}
-
 const PAGED = { MCP_PAGE_SIZE: '3' };
 
 export const FEATURES: readonly Mutant[] = [
-  entry('tools have no name', 'tools', (tool) => without(tool, 'name')),
+  entry('tools have no name', 'tools', (tool) => withoutMembers(tool, 'name')),
   entry('the schema of tools is a list', 'tools', (tool) => ({ ...tool, inputSchema: [tool.inputSchema] })),
   entry('the schema of tools is a string', 'tools', (tool) => ({ ...tool, inputSchema: { type: 'string' } })),
   entry('the schema of tools is none', 'tools', (tool) => ({
@@ -38,12 +34,12 @@ export const FEATURES: readonly Mutant[] = [
   })),
   entry('keywords of schemas are lost', 'tools', (tool) => {
     const schema = tool.inputSchema as Entry;
-    return { ...tool, inputSchema: without(schema, '$schema', '$defs', 'allOf', 'if', 'then', 'else') };
+    return { ...tool, inputSchema: withoutMembers(schema, '$schema', '$defs', 'allOf', 'if', 'then', 'else') };
   }),
   entries('every tool is listed twice', 'tools', (all) => [...all, ...all]),
   entry('names of tools have spaces', 'tools', (tool) => ({ ...tool, name: `the ${tool.name}` })),
   entry('hints of tools are texts', 'tools', (tool) => ({ ...tool, annotations: { readOnlyHint: 'yes' } })),
-  entry('tools have no description', 'tools', (tool) => without(tool, 'description')),
+  entry('tools have no description', 'tools', (tool) => withoutMembers(tool, 'description')),
   (() => {
     let turn = 0;
     return {
@@ -51,10 +47,10 @@ export const FEATURES: readonly Mutant[] = [
       revisions: ['2026-07-28'] as const,
     };
   })(),
-  result('tools answer without content', (one) => (one.content ? without(one, 'content') : one)),
+  result('tools answer without content', (one) => (one.content ? withoutMembers(one, 'content') : one)),
   result('the content of tools is a text', (one) => (one.content ? { ...one, content: 'text' } : one)),
   result('content has no type', (one) =>
-    Array.isArray(one.content) ? { ...one, content: one.content.map((block) => without(block, 'type')) } : one,
+    Array.isArray(one.content) ? { ...one, content: one.content.map((block) => withoutMembers(block, 'type')) } : one,
   ),
   result('content is of a type that nobody knows', (one) =>
     Array.isArray(one.content) ? { ...one, content: one.content.map((block) => ({ ...block, type: 'video' })) } : one,
@@ -67,7 +63,7 @@ export const FEATURES: readonly Mutant[] = [
   ),
   result('images say no MIME type', (one) =>
     Array.isArray(one.content)
-      ? { ...one, content: one.content.map((block) => (block.data ? without(block, 'mimeType') : block)) }
+      ? { ...one, content: one.content.map((block) => (block.data ? withoutMembers(block, 'mimeType') : block)) }
       : one,
   ),
   result('sounds are told as images', (one) =>
@@ -80,7 +76,7 @@ export const FEATURES: readonly Mutant[] = [
       ? {
           ...one,
           content: one.content.map((block) =>
-            block.type === 'resource' ? { ...block, resource: without(block.resource, 'uri') } : block,
+            block.type === 'resource' ? { ...block, resource: withoutMembers(block.resource, 'uri') } : block,
           ),
         }
       : one,
@@ -105,7 +101,7 @@ export const FEATURES: readonly Mutant[] = [
   result('structured content breaks its schema', (one) =>
     one.structuredContent ? { ...one, structuredContent: { city: 7 } } : one,
   ),
-  result('structured content is missing', (one) => without(one, 'structuredContent')),
+  result('structured content is missing', (one) => withoutMembers(one, 'structuredContent')),
   result('structured content is no text too', (one) => (one.structuredContent ? { ...one, content: [] } : one)),
   {
     ...result('structured content is a list', (one) =>
@@ -136,17 +132,21 @@ export const FEATURES: readonly Mutant[] = [
       : text,
   ),
 
-  entry('resources have no uri', 'resources', (one) => without(one, 'uri')),
-  entry('resources have no name', 'resources', (one) => without(one, 'name')),
+  entry('resources have no uri', 'resources', (one) => withoutMembers(one, 'uri')),
+  entry('resources have no name', 'resources', (one) => withoutMembers(one, 'name')),
   entry('uris of resources are paths', 'resources', (one) => ({ ...one, uri: '/a/path' })),
-  entry('templates have no uriTemplate', 'resourceTemplates', (one) => without(one, 'uriTemplate')),
+  entry('templates have no uriTemplate', 'resourceTemplates', (one) => withoutMembers(one, 'uriTemplate')),
   entry('templates do not close their braces', 'resourceTemplates', (one) => ({ ...one, uriTemplate: 'test://{id' })),
-  entry('templates have no name', 'resourceTemplates', (one) => without(one, 'name')),
-  entry('contents have no uri', 'contents', (one) => without(one, 'uri')),
+  entry('templates have no name', 'resourceTemplates', (one) => withoutMembers(one, 'name')),
+  entry('contents have no uri', 'contents', (one) => withoutMembers(one, 'uri')),
   entry('contents have another uri', 'contents', (one) => ({ ...one, uri: 'test://another' })),
-  entry('contents have neither text nor blob', 'contents', (one) => without(one, 'text', 'blob')),
-  entry('texts are told as bytes', 'contents', (one) => (one.text ? { ...without(one, 'text'), blob: one.text } : one)),
-  entry('bytes are told as text', 'contents', (one) => (one.blob ? { ...without(one, 'blob'), text: one.blob } : one)),
+  entry('contents have neither text nor blob', 'contents', (one) => withoutMembers(one, 'text', 'blob')),
+  entry('texts are told as bytes', 'contents', (one) =>
+    one.text ? { ...withoutMembers(one, 'text'), blob: one.text } : one,
+  ),
+  entry('bytes are told as text', 'contents', (one) =>
+    one.blob ? { ...withoutMembers(one, 'blob'), text: one.blob } : one,
+  ),
   entry('bytes are no base64', 'contents', (one) => (one.blob ? { ...one, blob: '%' } : one)),
   entries('resources are empty', 'contents', () => []),
   result('the contents of a resource are no list', (one) => (one.contents ? { ...one, contents: { 0: 'x' } } : one)),
@@ -167,9 +167,9 @@ export const FEATURES: readonly Mutant[] = [
   },
   error('errors tell no data', -32602, (one) => ({ ...one, error: { code: -32602, message: 'no' } })),
 
-  entry('prompts have no name', 'prompts', (one) => without(one, 'name')),
+  entry('prompts have no name', 'prompts', (one) => withoutMembers(one, 'name')),
   entry('arguments of prompts have no name', 'prompts', (one) => ({ ...one, arguments: [{ required: true }] })),
-  result('prompts have no messages', (one) => (one.messages ? without(one, 'messages') : one)),
+  result('prompts have no messages', (one) => (one.messages ? withoutMembers(one, 'messages') : one)),
   entries('prompts have no message', 'messages', () => []),
   entry('messages have a role that nobody knows', 'messages', (one) => ({ ...one, role: 'system' })),
   entry('the content of messages is a list', 'messages', (one) => ({ ...one, content: [one.content] })),
@@ -187,7 +187,7 @@ export const FEATURES: readonly Mutant[] = [
   entry('resources in prompts have no uri', 'messages', (one) => {
     const content = one.content as Entry;
     return content.resource
-      ? { ...one, content: { ...content, resource: without(content.resource as Entry, 'uri') } }
+      ? { ...one, content: { ...content, resource: withoutMembers(content.resource as Entry, 'uri') } }
       : one;
   }),
   asked('prompts need no arguments', (text) =>
@@ -232,7 +232,7 @@ export const FEATURES: readonly Mutant[] = [
     result: { tools: [], prompts: [], resources: [], resourceTemplates: [] },
   })),
   result('tools are not declared', (one) =>
-    one.capabilities ? { ...one, capabilities: without(one.capabilities as Entry, 'tools') } : one,
+    one.capabilities ? { ...one, capabilities: withoutMembers(one.capabilities as Entry, 'tools') } : one,
   ),
   message('completions are declared and not there', (one) =>
     one.result?.completion ? { jsonrpc: '2.0', id: one.id, error: { code: -32601, message: 'no' } } : one,

@@ -1,4 +1,4 @@
-import { answer, events, type Mutant, message, request, status, without } from './mutate.ts';
+import { answer, changedRequest, events, headers, type Mutant, message, request, status, without } from './mutate.ts';
 
 let lastSession = '';
 
@@ -51,23 +51,14 @@ export const FIRST: readonly Mutant[] = [
   ),
   answer('a dead session answers 400', (response) => (response.status === 404 ? status(response, 400) : response)),
   answer('every refusal answers 200', (response) => (response.status >= 400 ? status(response, 200) : response)),
-  answer('every session has the same id', (response) => {
-    if (!response.headers.has('mcp-session-id')) return response;
-    const changed = new Response(response.body, response);
-    changed.headers.set('mcp-session-id', 'one-and-only-session');
-    return changed;
+  headers('every session has the same id', (changed) => {
+    if (changed.has('mcp-session-id')) changed.set('mcp-session-id', 'one-and-only-session');
   }),
-  answer('session ids have spaces', (response) => {
-    if (!response.headers.has('mcp-session-id')) return response;
-    const changed = new Response(response.body, response);
-    changed.headers.set('mcp-session-id', 'a b');
-    return changed;
+  headers('session ids have spaces', (changed) => {
+    if (changed.has('mcp-session-id')) changed.set('mcp-session-id', 'a b');
   }),
-  answer('an origin that is refused is allowed by CORS', (response, { headers }) => {
-    if (response.status !== 403) return response;
-    const changed = new Response(response.body, response);
-    changed.headers.set('access-control-allow-origin', headers.get('origin') ?? '*');
-    return changed;
+  headers('an origin that is refused is allowed by CORS', (changed, given, status) => {
+    if (status === 403) changed.set('access-control-allow-origin', given.headers.get('origin') ?? '*');
   }),
   request('any origin may call', (given) => without(given, 'origin')),
   request('any revision is taken', (given) =>
@@ -78,21 +69,14 @@ export const FIRST: readonly Mutant[] = [
   ),
   request('any content type is taken', (given) => {
     if (given.method !== 'POST') return given;
-    const headers = new Headers(given.headers);
-    headers.set('content-type', 'application/json');
-    return new Request(given, { headers });
+    return changedRequest(given, { headers: { 'content-type': 'application/json' } });
   }),
-  request('anything is accepted', (given) => {
-    const headers = new Headers(given.headers);
-    headers.set('accept', 'application/json, text/event-stream');
-    return new Request(given, { headers });
-  }),
-  request('invalid UTF-8 is mended', async (given) => {
-    if (given.method !== 'POST') return given;
-    const headers = new Headers(given.headers);
-    headers.delete('content-length');
-    return new Request(given.url, { method: 'POST', headers, body: await given.text() });
-  }),
+  request('anything is accepted', (given) =>
+    changedRequest(given, { headers: { accept: 'application/json, text/event-stream' } }),
+  ),
+  request('invalid UTF-8 is mended', async (given) =>
+    given.method === 'POST' ? changedRequest(given, { body: await given.clone().text() }) : given,
+  ),
   {
     name: 'a request without a session id is served by somebody else\u2019s',
     wrap: (handler) => async (given) => {

@@ -14,7 +14,8 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ownBind, ownScenarios } from '../replay/bundled.ts';
+import { ownBind } from '../replay/bundled.ts';
+import { scenariosOf } from '../replay/choice.ts';
 import { globOf } from '../replay/glob.ts';
 import type { Outcome } from '../replay/outcome.ts';
 import { AREAS } from './index.ts';
@@ -85,8 +86,7 @@ async function part(
   shards: number,
   told: (row: Row) => void,
 ) {
-  const pattern = only === undefined ? undefined : globOf(only);
-  const scenarios = ownScenarios().filter(({ id }) => pattern?.test(id) ?? true);
+  const scenarios = scenariosOf([], only);
   const bind = ownBind();
   const waiting = ALL.filter(({ name }) => name.includes(named)).filter((_one, index) => index % shards === shard);
   const work = async () => {

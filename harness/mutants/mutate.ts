@@ -54,10 +54,7 @@ export function asked(name: string, change: (text: string) => string): Mutant {
     const body = await given.clone().arrayBuffer();
     const text = new TextDecoder().decode(body);
     const changed = change(text);
-    if (changed === text) return given;
-    const headers = new Headers(given.headers);
-    headers.delete('content-length');
-    return new Request(given, { headers, body: changed });
+    return changed === text ? given : changedRequest(given, { body: changed });
   });
 }
 
@@ -120,10 +117,28 @@ export function isEvents(response: Response): boolean {
   return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 }
 
+/** A request with another body, or with other headers; `undefined` leaves a header out. */
+export function changedRequest(
+  given: Request,
+  { body, headers = {} }: { body?: string; headers?: Readonly<Record<string, string | undefined>> },
+): Request {
+  const all = new Headers(given.headers);
+  if (body !== undefined) all.delete('content-length');
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) all.delete(name);
+    else all.set(name, value);
+  }
+  return new Request(given, { headers: all, ...(body !== undefined && { body }) });
+}
+
+/** A request without a header. */
 export function without(given: Request, name: string): Request {
-  const headers = new Headers(given.headers);
-  headers.delete(name);
-  return new Request(given, { headers });
+  return changedRequest(given, { headers: { [name]: undefined } });
+}
+
+/** A record without some of its members. */
+export function withoutMembers(record: Record<string, unknown>, ...names: string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
 }
 
 export function status(response: Response, code: number): Response {

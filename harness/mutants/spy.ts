@@ -1,7 +1,8 @@
 /** Mutants that must know what was said before: they see requests as messages, and streams event by event. */
 
+import { parsed } from '../replay/arrivals.ts';
 import { valueAt } from '../replay/match.ts';
-import { type Handler, isEvents, type Json, type Mutant } from './mutate.ts';
+import { changedRequest, type Handler, isEvents, type Json, type Mutant } from './mutate.ts';
 
 /** A request, read. */
 export interface Given {
@@ -51,7 +52,7 @@ export function spy(name: string, make: () => Hooks, options: Pick<Mutant, 'revi
           handler,
           verb: request.method,
           session: request.headers.get('mcp-session-id') ?? '',
-          body: parsed(text),
+          body: parsed(text) as Json | undefined,
           from: request.headers.get('last-event-id'),
         };
         const instead = await hooks.before?.(given);
@@ -114,7 +115,7 @@ function streamed(response: Response, body: ReadableStream<Uint8Array>, given: G
 
 /** The message in an event; undefined where there is none. */
 export function dataOf(event: string): Json | undefined {
-  return parsed(/^data: (.*)$/m.exec(event)?.[1] ?? '');
+  return parsed(/^data: (.*)$/m.exec(event)?.[1] ?? '') as Json | undefined;
 }
 
 /** The id of an event. */
@@ -153,15 +154,12 @@ export function isAnswer({ verb, body }: Given): boolean {
 /** The request with another message, or with other headers. */
 export function changed(
   { request }: Given,
-  { body, headers = {} }: { body?: unknown; headers?: Record<string, string | undefined> },
+  { body, headers }: { body?: unknown; headers?: Record<string, string | undefined> },
 ): Request {
-  const all = new Headers(request.headers);
-  if (body !== undefined) all.delete('content-length');
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined) all.delete(name);
-    else all.set(name, value);
-  }
-  return new Request(request, { headers: all, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  return changedRequest(request, {
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(headers && { headers }),
+  });
 }
 
 /** Serves a message of one's own in a session, in the client's name. */
@@ -187,12 +185,4 @@ export function accepted(): Response {
 export function json(given: Given, message: object, status = 200): Response {
   const body = { jsonrpc: '2.0', id: given.body?.id, ...message };
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } });
-}
-
-function parsed(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,18 @@
 /** Mutants of 2026-07-28: requests that stand for themselves, their headers, listening, questions in rounds, caching. */
 
-import { events, type Handler, isEvents, type Json, type Mutant, message, result } from './mutate.ts';
+import { parsed } from '../replay/arrivals.ts';
+import { LOG_LEVELS, META } from '../replay/protocol.ts';
+import {
+  changedRequest,
+  events,
+  type Handler,
+  isEvents,
+  type Json,
+  type Mutant,
+  message,
+  result,
+  withoutMembers,
+} from './mutate.ts';
 
 type Entry = Record<string, unknown>;
 
@@ -22,7 +34,6 @@ interface Asked {
 type Serve = (change?: { body?: unknown; headers?: Record<string, string | undefined> }) => Promise<Response>;
 
 const REVISIONS = ['2026-07-28'] as const;
-const META = 'io.modelcontextprotocol/';
 const VERSION = `${META}protocolVersion`;
 const CAPABILITIES = `${META}clientCapabilities`;
 const LEVEL = `${META}logLevel`;
@@ -42,21 +53,10 @@ function serving(
       return async (request) => {
         if (request.method !== 'POST') return handler(request);
         const text = await request.clone().text();
-        let asked: unknown;
-        try {
-          asked = JSON.parse(text);
-        } catch {
-          return handler(request);
-        }
-        const serve: Serve = ({ body = asked, headers: changed = {} } = {}) => {
-          const headers = new Headers(request.headers);
-          headers.delete('content-length');
-          for (const [header, value] of Object.entries(changed))
-            if (value === undefined) headers.delete(header);
-            else headers.set(header, value);
-          const { url, signal } = request;
-          return handler(new Request(url, { method: 'POST', headers, signal, body: JSON.stringify(body) }));
-        };
+        const asked = parsed(text);
+        if (asked === undefined) return handler(request);
+        const serve: Serve = ({ body = asked, headers = {} } = {}) =>
+          handler(changedRequest(request, { body: JSON.stringify(body), headers }));
         return act((asked ?? {}) as Asked, serve, request);
       };
     },
@@ -136,10 +136,6 @@ function failure({ id }: Asked, code: number, status: number): Response {
   return json({ jsonrpc: '2.0', id, error: { code, message: 'Refused' } }, status);
 }
 
-function without(record: Entry, ...names: string[]): Entry {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
-}
-
 function withParams(asked: Asked, params: Entry): Asked {
   return { ...asked, params: { ...asked.params, ...params } };
 }
@@ -212,7 +208,7 @@ const LADDER: readonly Mutant[] = [
   refusing('who the client is must be said', -32602, 400, ({ params }) => !params?._meta?.[`${META}clientInfo`]),
   resultsOf('what is declared depends on who the client is', 'server/discover', (one, { params }) =>
     (params?._meta?.[`${META}clientInfo`] as Entry | undefined)?.name === 'Another Client'
-      ? { ...one, capabilities: without(one.capabilities as Entry, 'completions') }
+      ? { ...one, capabilities: withoutMembers(one.capabilities as Entry, 'completions') }
       : one,
   ),
   serving('any revision is served', () => (asked, serve, request) => {
@@ -232,7 +228,7 @@ const LADDER: readonly Mutant[] = [
   errors('an unsupported revision answers 200', -32022, (error) => error, 200),
   errors('an unsupported revision is not repeated', -32022, (error) => ({
     ...error,
-    data: without(error.data as Entry, 'requested'),
+    data: withoutMembers(error.data as Entry, 'requested'),
   })),
   errors('another revision is repeated than was asked for', -32022, (error) => ({
     ...error,
@@ -259,7 +255,7 @@ const LADDER: readonly Mutant[] = [
     ...one,
     supportedVersions: '2026-07-28',
   })),
-  resultsOf('discover has no capabilities', 'server/discover', (one) => without(one, 'capabilities')),
+  resultsOf('discover has no capabilities', 'server/discover', (one) => withoutMembers(one, 'capabilities')),
   resultsOf('capabilities are a list', 'server/discover', (one) => ({
     ...one,
     capabilities: Object.keys(one.capabilities as Entry),
@@ -274,7 +270,7 @@ const LADDER: readonly Mutant[] = [
   })),
   resultsOf('what is declared depends on what the client declares', 'server/discover', (one, { params }) =>
     Object.keys((params?._meta?.[CAPABILITIES] as Entry | undefined) ?? {}).length < 3
-      ? { ...one, capabilities: without(one.capabilities as Entry, 'logging') }
+      ? { ...one, capabilities: withoutMembers(one.capabilities as Entry, 'logging') }
       : one,
   ),
   serving('what is declared changes from request to request', () => {
@@ -295,7 +291,7 @@ const LADDER: readonly Mutant[] = [
   ...['tools', 'prompts', 'resources', 'completions'].map((name) =>
     resultsOf(`${name} are served and not declared`, 'server/discover', (one) => ({
       ...one,
-      capabilities: without(one.capabilities as Entry, name),
+      capabilities: withoutMembers(one.capabilities as Entry, name),
     })),
   ),
   ...['prompts/list', 'resources/list', 'resources/templates/list', 'completion/complete', 'tools/list'].map((method) =>
@@ -346,7 +342,7 @@ const LADDER: readonly Mutant[] = [
     const body = (await response.json()) as Json;
     return json({ ...body, id: String(body.id) }, response.status);
   }),
-  result('results say not who answers', (one) => without(one, '_meta')),
+  result('results say not who answers', (one) => withoutMembers(one, '_meta')),
   result('results are of a type that nobody knows', (one) =>
     one.resultType === 'complete' ? { ...one, resultType: 'done' } : one,
   ),
@@ -974,7 +970,7 @@ const LISTENING: readonly Mutant[] = [
   ),
   listened('an acknowledgment does not say what it promises', (one) =>
     String(one.method).endsWith('acknowledged')
-      ? { ...one, params: without(one.params as Entry, 'notifications') }
+      ? { ...one, params: withoutMembers(one.params as Entry, 'notifications') }
       : one,
   ),
   listened('an acknowledgment promises what nobody asked for', (one) =>
@@ -994,10 +990,10 @@ const LISTENING: readonly Mutant[] = [
   }),
   listened('notifications of a listen stream have no tag', (one) => ({
     ...one,
-    params: without(one.params as Entry, '_meta'),
+    params: withoutMembers(one.params as Entry, '_meta'),
   })),
   listened('only the acknowledgment has a tag', (one) =>
-    isChange(one) ? { ...one, params: without(one.params as Entry, '_meta') } : one,
+    isChange(one) ? { ...one, params: withoutMembers(one.params as Entry, '_meta') } : one,
   ),
   listened('tags are texts', (one) => tagged(one, String)),
   listened('a tag that is 0 or empty is missing', (one) => tagged(one, (tag) => tag || undefined)),
@@ -1019,7 +1015,9 @@ const LISTENING: readonly Mutant[] = [
     one.method === 'notifications/tools/list_changed' ? { ...one, method: 'notifications/prompts/list_changed' } : one,
   ),
   listened('a changed resource is not named', (one) =>
-    one.method === 'notifications/resources/updated' ? { ...one, params: without(one.params as Entry, 'uri') } : one,
+    one.method === 'notifications/resources/updated'
+      ? { ...one, params: withoutMembers(one.params as Entry, 'uri') }
+      : one,
   ),
   listened('changes of resources are never told', (one) =>
     one.method === 'notifications/resources/updated' ? undefined : one,
@@ -1044,7 +1042,11 @@ const LISTENING: readonly Mutant[] = [
       ? { ...filter, resourceSubscriptions: [...filter.resourceSubscriptions, 'test://watched-resource'] }
       : filter,
   ),
-  filtered('resources that are named are forgotten', (filter) => without(filter, 'resourceSubscriptions'), false),
+  filtered(
+    'resources that are named are forgotten',
+    (filter) => withoutMembers(filter, 'resourceSubscriptions'),
+    false,
+  ),
   filtered('of the resources that are named only the first counts', (filter) =>
     Array.isArray(filter.resourceSubscriptions)
       ? { ...filter, resourceSubscriptions: filter.resourceSubscriptions.slice(0, 1) }
@@ -1156,7 +1158,7 @@ const LISTENING: readonly Mutant[] = [
   bodied('what a listen request asks for may be anything', (asked) => {
     const filter = asked.params?.notifications;
     if (asked.method !== 'subscriptions/listen' || typeof filter !== 'object' || filter === null) return asked;
-    const kept = Array.isArray(filter) ? {} : without(filter as Entry, 'resourceSubscriptions');
+    const kept = Array.isArray(filter) ? {} : withoutMembers(filter as Entry, 'resourceSubscriptions');
     return withParams(asked, {
       notifications: Object.fromEntries(Object.entries(kept).map(([name, value]) => [name, !!value])),
     });
@@ -1206,9 +1208,8 @@ const LOGS: readonly Mutant[] = [
   }),
   bodied('a level of the log that nobody knows is forgiven', (asked) => {
     const level = asked.params?._meta?.[LEVEL];
-    const known = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
-    return level !== undefined && !known.includes(String(level)) && asked.params?._meta
-      ? { ...asked, params: { ...asked.params, _meta: without(asked.params._meta, LEVEL) } }
+    return level !== undefined && !LOG_LEVELS.includes(String(level)) && asked.params?._meta
+      ? { ...asked, params: { ...asked.params, _meta: withoutMembers(asked.params._meta, LEVEL) } }
       : asked;
   }),
   serving('the log of one call comes on all streams', () => {
@@ -1248,7 +1249,7 @@ const ASKING: readonly Mutant[] = [
   asking('questions are a list', (one) => ({ ...one, inputRequests: Object.values(one.inputRequests) })),
   asking('questions have no method', (one) => ({
     ...one,
-    inputRequests: eachRequest(one.inputRequests, (request) => without(request, 'method')),
+    inputRequests: eachRequest(one.inputRequests, (request) => withoutMembers(request, 'method')),
   })),
   asking('questions have a method that nobody knows', (one) => ({
     ...one,
@@ -1256,21 +1257,21 @@ const ASKING: readonly Mutant[] = [
   })),
   asking('questions have no params', (one) => ({
     ...one,
-    inputRequests: eachRequest(one.inputRequests, (request) => without(request, 'params')),
+    inputRequests: eachRequest(one.inputRequests, (request) => withoutMembers(request, 'params')),
   })),
   asking('forms have no schema', (one) => ({
     ...one,
     inputRequests: eachRequest(one.inputRequests, (request) => ({
       ...request,
-      params: without(request.params as Entry, 'requestedSchema'),
+      params: withoutMembers(request.params as Entry, 'requestedSchema'),
     })),
   })),
   asking('questions may be cached', (one) => ({ ...one, ttlMs: 1000, cacheScope: 'private' })),
-  asking('questions come without their type', (one) => without(one, 'resultType')),
+  asking('questions come without their type', (one) => withoutMembers(one, 'resultType')),
   asking('questions come as a complete result', (one) => ({ ...one, resultType: 'complete' })),
-  asking('questions come without questions', (one) => without(one, 'inputRequests', 'requestState')),
+  asking('questions come without questions', (one) => withoutMembers(one, 'inputRequests', 'requestState')),
   asking('states are numbers', (one) => ({ ...one, requestState: 7 })),
-  asking('no state is given', (one) => without(one, 'requestState')),
+  asking('no state is given', (one) => withoutMembers(one, 'requestState')),
   serving('a question is a request on the stream', () => async (asked, serve) => {
     const response = await serve();
     if (response.status !== 200 || isEvents(response)) return response;
@@ -1296,7 +1297,7 @@ const ASKING: readonly Mutant[] = [
   bodied('an empty elicitation is none', (asked) => {
     const declared = asked.params?._meta?.[CAPABILITIES] as Entry | undefined;
     return declared && JSON.stringify(declared.elicitation) === '{}'
-      ? withMeta(asked, { [CAPABILITIES]: without(declared, 'elicitation') })
+      ? withMeta(asked, { [CAPABILITIES]: withoutMembers(declared, 'elicitation') })
       : asked;
   }),
   errors(
@@ -1307,12 +1308,12 @@ const ASKING: readonly Mutant[] = [
   ),
   bodied('answers are never read', (asked) =>
     asked.params && 'inputResponses' in asked.params
-      ? { ...asked, params: { ...without(asked.params, 'inputResponses') } }
+      ? { ...asked, params: { ...withoutMembers(asked.params, 'inputResponses') } }
       : asked,
   ),
   bodied('states are never read', (asked) =>
     asked.params?.requestState !== undefined
-      ? { ...asked, params: { ...without(asked.params, 'requestState') } }
+      ? { ...asked, params: { ...withoutMembers(asked.params, 'requestState') } }
       : asked,
   ),
   ...['another', 'all'].map((which) =>
@@ -1337,7 +1338,7 @@ const ASKING: readonly Mutant[] = [
     if (isEvents(response) || response.status !== 200 || asked.params?.requestState === undefined) return response;
     const answer = (await response.json()) as Json;
     if (!answer.error) return json(answer, 200);
-    return serve({ body: { ...asked, params: without(asked.params, 'requestState', 'inputResponses') } });
+    return serve({ body: { ...asked, params: withoutMembers(asked.params, 'requestState', 'inputResponses') } });
   }),
   serving('a state that was changed is the result of a tool', () => async (asked, serve) => {
     const response = await serve();
@@ -1355,7 +1356,7 @@ const ASKING: readonly Mutant[] = [
   }),
   bodied('a state that is no text is forgiven', (asked) =>
     typeof asked.params?.requestState === 'number'
-      ? { ...asked, params: { ...without(asked.params, 'requestState') } }
+      ? { ...asked, params: { ...withoutMembers(asked.params, 'requestState') } }
       : asked,
   ),
   refusing('a state that comes back is refused', -32602, 200, ({ params }) => params?.requestState !== undefined),
@@ -1429,7 +1430,7 @@ const ASKING: readonly Mutant[] = [
     'a user who declines is asked again',
     () => (asked, serve) =>
       /"(?:decline|cancel)"/.test(JSON.stringify(asked.params?.inputResponses ?? ''))
-        ? serve({ body: { ...asked, params: without(asked.params ?? {}, 'inputResponses') } })
+        ? serve({ body: { ...asked, params: withoutMembers(asked.params ?? {}, 'inputResponses') } })
         : serve(),
   ),
   serving('answers are remembered for everybody', () => {
@@ -1481,7 +1482,7 @@ const ASKING: readonly Mutant[] = [
     'a prompt never reads its answers',
     () => (asked, serve) =>
       asked.method === 'prompts/get' && asked.params?.inputResponses
-        ? serve({ body: { ...asked, params: without(asked.params, 'inputResponses') } })
+        ? serve({ body: { ...asked, params: withoutMembers(asked.params, 'inputResponses') } })
         : serve(),
   ),
   ...['server/discover', 'tools/list', 'prompts/list', 'resources/list'].map((method) =>
@@ -1505,7 +1506,7 @@ const ASKING: readonly Mutant[] = [
       const { inputResponses, requestState } = one.params ?? {};
       if (!inputResponses || asked.has(requestState)) return serve();
       asked.add(requestState);
-      return serve({ body: { ...one, params: without(one.params ?? {}, 'inputResponses') } });
+      return serve({ body: { ...one, params: withoutMembers(one.params ?? {}, 'inputResponses') } });
     };
   }),
 ];
@@ -1521,8 +1522,8 @@ const CACHED = [
 
 const CACHING: readonly Mutant[] = [
   ...CACHED.flatMap((method) => [
-    resultsOf(`${method} does not say how long it may be kept`, method, (one) => without(one, 'ttlMs')),
-    resultsOf(`${method} does not say for whom it may be kept`, method, (one) => without(one, 'cacheScope')),
+    resultsOf(`${method} does not say how long it may be kept`, method, (one) => withoutMembers(one, 'ttlMs')),
+    resultsOf(`${method} does not say for whom it may be kept`, method, (one) => withoutMembers(one, 'cacheScope')),
   ]),
   result('what may be kept may be kept for less than no time', (one) => ('ttlMs' in one ? { ...one, ttlMs: -1 } : one)),
   result('what may be kept may be kept for a part of a ms', (one) => ('ttlMs' in one ? { ...one, ttlMs: 0.5 } : one)),
@@ -1544,7 +1545,7 @@ const CACHING: readonly Mutant[] = [
       const response = await serve();
       if (asked.params?.cursor === undefined || response.status !== 200) return response;
       const body = (await response.json()) as Json;
-      return json(body.result ? { ...body, result: without(body.result, 'ttlMs') } : body, 200);
+      return json(body.result ? { ...body, result: withoutMembers(body.result, 'ttlMs') } : body, 200);
     }),
     env: { MCP_PAGE_SIZE: '3' },
   },
@@ -1633,7 +1634,7 @@ const ERAS: readonly Mutant[] = [
         wrap(handler: Handler) {
           const isFirst = nodes++ % 2 === 0;
           const change = resultsOf('', 'server/discover', (one) =>
-            isFirst ? one : { ...one, capabilities: without(one.capabilities as Entry, 'logging') },
+            isFirst ? one : { ...one, capabilities: withoutMembers(one.capabilities as Entry, 'logging') },
           );
           return change.wrap(handler);
         },

@@ -1,3 +1,4 @@
+import { LOG_LEVELS } from '../replay/protocol.ts';
 import type { Mutant } from './mutate.ts';
 import { QUESTIONS } from './questions.ts';
 import {
@@ -21,7 +22,6 @@ import {
 } from './spy.ts';
 
 const NEVER = new Promise<void>(() => {});
-const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 const EVENTS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
 
 /** A stream that was resumed. */
@@ -55,6 +55,24 @@ const events = (change: (event: string, stream: Stream, index: number) => string
 /** Changes what is asked. */
 const asks = (before: NonNullable<Hooks['before']>) => (): Hooks => ({ before });
 /** Answers differently. */
+/** What one session asks by a method happens in all of them. */
+const inEverySession = (method: string) => (): Hooks => {
+  const sessions = new Set<string>();
+  return {
+    after(response) {
+      const minted = response.headers.get('mcp-session-id');
+      if (minted !== null) sessions.add(minted);
+      return response;
+    },
+    async before(given) {
+      if (given.body?.method !== method) return undefined;
+      for (const session of sessions)
+        if (session !== given.session) await send(given, { ...given.body, id: crypto.randomUUID() }, session);
+      return undefined;
+    },
+  };
+};
+
 const answers = (after: NonNullable<Hooks['after']>) => (): Hooks => ({ after });
 
 /** All open streams of a session. */
@@ -518,8 +536,8 @@ const setLevel = (change: (given: Given, level: string) => Request | Response | 
   );
 const levelMoved = (by: number) =>
   setLevel((given, level) => {
-    const moved = LEVELS[LEVELS.indexOf(level) + by];
-    return LEVELS.includes(level) && moved !== undefined
+    const moved = LOG_LEVELS[LOG_LEVELS.indexOf(level) + by];
+    return LOG_LEVELS.includes(level) && moved !== undefined
       ? changed(given, { body: { ...given.body, params: { level: moved } } })
       : undefined;
   });
@@ -533,7 +551,7 @@ const refusedLevel = (message: object) =>
 const LOGGING: readonly Mutant[] = [
   old(
     'the log level is ignored',
-    setLevel((given, level) => (LEVELS.includes(level) ? json(given, { result: {} }) : undefined)),
+    setLevel((given, level) => (LOG_LEVELS.includes(level) ? json(given, { result: {} }) : undefined)),
   ),
   old('the log level is one too low', levelMoved(-1)),
   old('the log level is one too high', levelMoved(1)),
@@ -565,22 +583,7 @@ const LOGGING: readonly Mutant[] = [
       },
     };
   }),
-  old('the log level is set for every session', () => {
-    const sessions = new Set<string>();
-    return {
-      after(response) {
-        const minted = response.headers.get('mcp-session-id');
-        if (minted !== null) sessions.add(minted);
-        return response;
-      },
-      async before(given) {
-        if (given.body?.method !== 'logging/setLevel') return undefined;
-        for (const session of sessions)
-          if (session !== given.session) await send(given, { ...given.body, id: crypto.randomUUID() }, session);
-        return undefined;
-      },
-    };
-  }),
+  old('the log level is set for every session', inEverySession('logging/setLevel')),
   old(
     'nothing is ever logged',
     events((event) => (methodOf(dataOf(event)) === 'notifications/message' ? ': silence' : event)),
@@ -760,22 +763,7 @@ const SUBSCRIPTION: readonly Mutant[] = [
       return response;
     },
   })),
-  old('who unsubscribes does so for every session', () => {
-    const sessions = new Set<string>();
-    return {
-      after(response) {
-        const minted = response.headers.get('mcp-session-id');
-        if (minted !== null) sessions.add(minted);
-        return response;
-      },
-      async before(given) {
-        if (given.body?.method !== 'resources/unsubscribe') return undefined;
-        for (const session of sessions)
-          if (session !== given.session) await send(given, { ...given.body, id: crypto.randomUUID() }, session);
-        return undefined;
-      },
-    };
-  }),
+  old('who unsubscribes does so for every session', inEverySession('resources/unsubscribe')),
   old(
     'an update names another resource',
     events((event) => {

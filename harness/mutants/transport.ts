@@ -1,9 +1,11 @@
 /** Mutants of transport and lifecycle: the handshake, sessions, HTTP, JSON-RPC, Origin and Host, batches, requests side by side. */
 
+import { parsed } from '../replay/arrivals.ts';
 import { isRecord } from '../replay/match.ts';
 import {
   answer,
   asked,
+  changedRequest,
   events,
   type Handler,
   headers,
@@ -27,29 +29,13 @@ function of(revisions: NonNullable<Mutant['revisions']>, mutants: readonly Mutan
   return mutants.map((one) => ({ ...one, revisions }));
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 async function textOf(given: Request): Promise<string> {
   return given.method === 'POST' ? given.clone().text() : '';
 }
 
-function withBody(given: Request, body: string): Request {
-  const changed = new Headers(given.headers);
-  changed.delete('content-length');
-  return new Request(given, { headers: changed, body });
-}
-
-function withHeader(given: Request, name: string, value: string): Request {
-  const changed = new Headers(given.headers);
-  changed.set(name, value);
-  return new Request(given, { headers: changed });
-}
+const withBody = (given: Request, body: string) => changedRequest(given, { body });
+const withHeader = (given: Request, name: string, value: string) =>
+  changedRequest(given, { headers: { [name]: value } });
 
 function isModern(given: Request, text: string): boolean {
   return (

@@ -23,12 +23,9 @@ export const VARIATIONS: readonly Mutant[] = [
     });
     return new Response(response.body.pipeThrough(bytewise), response);
   }),
-  answer('a parameter in the content type', (response) => {
-    const type = response.headers.get('content-type');
-    if (type === null) return response;
-    const changed = new Response(response.body, response);
-    changed.headers.set('content-type', `${type}; charset=utf-8`);
-    return changed;
+  headers('a parameter in the content type', (changed) => {
+    const type = changed.get('content-type');
+    if (type !== null) changed.set('content-type', `${type}; charset=utf-8`);
   }),
   events('lone CR line ends', (event) => event.replaceAll('\n', '\r'), '\r\r'),
   events('line ends of all kinds', (event, index) => event.replaceAll('\n', ['\n', '\r\n', '\r'][index % 3] as string)),
