@@ -268,6 +268,42 @@ export default {
   });
 });
 
+/** What `--self` does on the other runtimes, in a Worker. */
+const SELF = `
+import { bind, factsOf, REVISIONS, runAll, scenarios } from 'mcp-replay';
+import { ownTarget } from ${JSON.stringify(join(ROOT, 'harness/own.ts'))};
+
+export default {
+  async fetch(request) {
+    if (request.url.endsWith('/health')) return new Response('ok');
+    const { target, stop } = ownTarget();
+    const spoken = await Promise.all(REVISIONS.map((revision) => factsOf(target, revision)));
+    const outcomes = await runAll(scenarios, target, spoken, { bind, slack: 1 });
+    stop();
+    return Response.json(outcomes.map(({ scenario, verdict, reason, checks }) => ({ scenario, verdict, reason, checks })));
+  },
+};
+`;
+
+test('workerd: every scenario in process, on this server', async () => {
+  writeFileSync(join(user, 'self.js'), SELF);
+  const worker = await startServer({ runtime: 'workerd', entry: join(user, 'self.js') });
+  try {
+    const answer = await fetch(worker.url);
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text + worker.stderr());
+    const outcomes = JSON.parse(text) as { verdict: string }[];
+    const well = ['pass', 'skip', 'untestable'];
+    assert.deepEqual(
+      outcomes.filter(({ verdict }) => !well.includes(verdict)),
+      [],
+    );
+    assert.ok(outcomes.filter(({ verdict }) => verdict === 'pass').length > 2000);
+  } finally {
+    await worker.stop();
+  }
+});
+
 test('the example of the README finds what is broken', async () => {
   writeFileSync(
     join(user, 'server.js'),

@@ -8,6 +8,7 @@ import { ownBind, ownRequirements, ownScenarios } from '../replay/bundled.ts';
 import type { Bind } from '../replay/facts.ts';
 import type { Scenario } from '../replay/scenario.ts';
 
+export { type AllOptions, runAll } from '../replay/all.ts';
 export { propose } from '../replay/bind.ts';
 export type { Clock } from '../replay/clock.ts';
 export { type Bind, type Facts, type Fixture, factsOf } from '../replay/facts.ts';
