@@ -2,7 +2,13 @@
  * Every knob: name, default, unit, bounds, one line. Parsed once; README's table is made from it (`npm run knobs`).
  */
 
-type Kind = 'text' | 'count' | 'flag' | 'list' | 'path';
+type Kind = 'text' | 'count' | 'flag' | 'list' | 'path' | 'url' | 'rate' | 'choice';
+
+/** So many requests in so long. */
+export interface Rate {
+  readonly count: number;
+  readonly window_ms: number;
+}
 
 interface Knob {
   readonly kind: Kind;
@@ -10,6 +16,8 @@ interface Knob {
   readonly unit?: string;
   readonly min?: number;
   readonly max?: number;
+  /** Of a choice. */
+  readonly values?: readonly string[];
   readonly says: string;
 }
 
@@ -99,13 +107,112 @@ export const KNOBS = {
   MCP_MAX_BATCH: count(100, 'messages', 'The longest batch (2025-03-26)'),
   MCP_MAX_DEPTH: count(200, 'levels', 'The deepest nesting of a message', 8),
   MCP_PAGE_SIZE: count(250, 'entries', 'Entries on one page of a list'),
-  MCP_GEOCODING_URL: {
+  MCP_PUBLIC_URL: {
+    kind: 'url',
+    fallback: '',
+    says: 'The URL by which clients know this endpoint (RFC 8707 resource); needed where tokens are',
+  },
+  MCP_AUTH_SECRET: {
     kind: 'text',
+    fallback: '',
+    says: 'Bearer tokens are needed: JWTs signed by this secret (HS256), at least 32 characters',
+  },
+  MCP_AUTH_ISSUER: {
+    kind: 'url',
+    fallback: '',
+    says: 'Bearer tokens are needed: JWTs of this issuer (RS256, ES256, EdDSA), whose keys are found by its metadata; with MCP_AUTH_SECRET it is only the `iss` to expect',
+  },
+  MCP_AUTH_JWKS: {
+    kind: 'url',
+    fallback: '',
+    says: 'Where the keys of MCP_AUTH_ISSUER are, if not where its metadata says',
+  },
+  MCP_AUTH_AUDIENCE: { kind: 'list', fallback: '', says: 'The `aud` of tokens, one of these. Unset: MCP_PUBLIC_URL' },
+  MCP_AUTH_SCOPES: { kind: 'list', fallback: '', says: 'Scopes that each request needs' },
+  MCP_AUTH_IMPLIES: {
+    kind: 'list',
+    fallback: '',
+    says: 'Which scope implies which, for example `admin>write,write>read`',
+  },
+  MCP_AUTH_SKEW: count(30, 's', 'How far the clock of the issuer may differ', 0, 600),
+  MCP_AUTH_CACHE: count(4000, 'tokens', 'Verified tokens remembered; others are verified again'),
+  MCP_AUTH_MAX_TOKEN: count(8192, 'bytes', 'The largest token looked at', 256),
+  MCP_AUTH_JWKS_AGE: count(600, 's', 'Keys of the issuer are fetched again after so long'),
+  MCP_AUTH_JWKS_COOLDOWN: count(30, 's', 'An unknown key makes them fetched again, but no sooner than this'),
+  MCP_AUTH_TIMEOUT: count(5000, 'ms', 'How long the issuer has to answer'),
+  MCP_RATE_LIMIT: {
+    kind: 'rate',
+    fallback: '',
+    says: 'Requests of one caller, for example `100/minute` (second, minute, hour, day). A caller is the subject of a token, else a session, else an address. Unset: any number',
+  },
+  MCP_RATE_LIMIT_INITIALIZE: { kind: 'rate', fallback: '', says: 'Likewise, sessions begun' },
+  MCP_RATE_LIMIT_CALLS: { kind: 'rate', fallback: '', says: 'Likewise, tool calls' },
+  MCP_RATE_CALLERS: count(100_000, 'callers', 'Callers counted at once; past it the longest quiet ones are forgotten'),
+  MCP_TRUSTED_PROXIES: {
+    kind: 'list',
+    fallback: '',
+    says: 'Addresses or networks (`10.0.0.0/8`, `loopback`) of proxies whose `X-Forwarded-For` is believed',
+  },
+  MCP_MAX_CALLER_CALLS: count(1000, 'calls', 'Of one caller, likewise'),
+  MCP_MAX_LAG: count(
+    2000,
+    'ms',
+    'When a request has waited for others at least so long it is refused with 503; 0 for never',
+    0,
+  ),
+  MCP_UPSTREAM_CALLS: count(20, 'requests', 'At once from tools to one upstream'),
+  MCP_UPSTREAM_QUEUE: count(10, 'requests', 'Waiting for one upstream; one more fails', 0),
+  MCP_UPSTREAM_WAIT: count(30_000, 'ms', 'The longest wait for an upstream'),
+  MCP_UPSTREAM_TIMEOUT: count(30_000, 'ms', 'How long an upstream has to answer'),
+  MCP_UPSTREAM_HOSTS: {
+    kind: 'list',
+    fallback: '*',
+    says: 'Hosts that tools may fetch from; `*` for any that is not private. Those in knobs may always be',
+  },
+  MCP_METRICS_TOKEN: {
+    kind: 'text',
+    fallback: '',
+    says: 'Bearer token for /metrics and for the details of /health, at least 16 characters; from loopback none is needed',
+  },
+  MCP_LOG_LEVEL: {
+    kind: 'choice',
+    values: ['off', 'error', 'warn', 'info', 'debug'],
+    fallback: 'info',
+    says: 'The least severe line that is logged; each request is one, `info` or worse',
+  },
+  MCP_LOG_FORMAT: {
+    kind: 'choice',
+    values: ['auto', 'json', 'text'],
+    fallback: 'auto',
+    says: '`auto`: text on a terminal, else JSON',
+  },
+  MCP_LOG_ARGUMENTS: { kind: 'flag', fallback: '', says: '`1`: the arguments of calls are logged' },
+  MCP_DRAIN_DELAY: count(
+    1000,
+    'ms',
+    'On SIGTERM /readyz fails for so long before requests are refused: what a balancer needs to see it',
+    0,
+  ),
+  MCP_DRAIN_TIMEOUT: count(25_000, 'ms', 'Then calls have so long to end', 0),
+  MCP_KEEP_ALIVE: count(
+    75_000,
+    'ms',
+    'A quiet connection is kept for so long; longer than a balancer keeps its own (Node)',
+  ),
+  MCP_READ_TIMEOUT: count(
+    30_000,
+    'ms',
+    'A request must have come whole by then (Node; Bun and Deno have limits of their own)',
+  ),
+  MCP_MAX_HEADERS: count(16_384, 'bytes', 'The largest header section (Node; Bun has 16 kB)', 1024),
+  MCP_MAX_URL: count(4096, 'characters', 'The longest URL; more is 414', 64),
+  MCP_GEOCODING_URL: {
+    kind: 'url',
     fallback: 'https://geocoding-api.open-meteo.com',
     says: 'Base URL of the weather tools\u2019 geocoding',
   },
   MCP_FORECAST_URL: {
-    kind: 'text',
+    kind: 'url',
     fallback: 'https://api.open-meteo.com',
     says: 'Base URL of the weather tools\u2019 forecasts',
   },
@@ -118,7 +225,9 @@ type Value<K extends Kind> = K extends 'count'
     ? boolean
     : K extends 'list'
       ? readonly string[]
-      : string;
+      : K extends 'rate'
+        ? Rate | undefined
+        : string;
 export type Config = { readonly [N in KnobName]: Value<(typeof KNOBS)[N]['kind']> };
 export type Environment = Readonly<Record<string, unknown>>;
 
@@ -131,11 +240,51 @@ export function readConfig(env: Environment): Config {
     const text = given === undefined || given === '' ? knob.fallback : String(given).trim();
     config[name] = parse(name, knob, text);
   }
-  const secret = config.MCP_SESSION_SECRET as string;
-  if (secret !== '' && secret.length < 16) {
-    throw new Error(`MCP_SESSION_SECRET must have at least 16 characters, got ${secret.length}`);
+  for (const [name, least] of SECRETS) {
+    const { length } = config[name] as string;
+    if (length > 0 && length < least) throw new Error(`${name} must have at least ${least} characters, got ${length}`);
   }
-  return config as Config;
+  return fitting(config as Config);
+}
+
+/** Shortest secrets, in characters. */
+const SECRETS = [
+  ['MCP_SESSION_SECRET', 16],
+  ['MCP_AUTH_SECRET', 32],
+  ['MCP_METRICS_TOKEN', 16],
+] as const satisfies readonly (readonly [KnobName, number])[];
+
+/** Knobs that only go together. */
+function fitting(config: Config): Config {
+  const { MCP_AUTH_SECRET, MCP_AUTH_ISSUER, MCP_AUTH_JWKS, MCP_AUTH_AUDIENCE, MCP_AUTH_SCOPES, MCP_PUBLIC_URL } =
+    config;
+  const named = MCP_AUTH_SECRET !== '' ? 'MCP_AUTH_SECRET' : MCP_AUTH_ISSUER !== '' ? 'MCP_AUTH_ISSUER' : undefined;
+  if (named !== undefined && MCP_PUBLIC_URL === '') {
+    throw new Error(`${named} needs MCP_PUBLIC_URL, the URL by which clients know this endpoint`);
+  }
+  const dead = MCP_AUTH_JWKS !== '' ? 'MCP_AUTH_JWKS' : MCP_AUTH_AUDIENCE.length > 0 ? 'MCP_AUTH_AUDIENCE' : undefined;
+  const idle = dead ?? (MCP_AUTH_SCOPES.length > 0 ? 'MCP_AUTH_SCOPES' : undefined);
+  if (named === undefined && idle !== undefined) {
+    throw new Error(
+      `${idle} is set, but neither MCP_AUTH_SECRET nor MCP_AUTH_ISSUER is: nobody would be asked for a token`,
+    );
+  }
+  if (MCP_AUTH_SECRET !== '' && MCP_AUTH_JWKS !== '') {
+    throw new Error('MCP_AUTH_JWKS and MCP_AUTH_SECRET exclude each other: tokens are signed by a secret or by keys');
+  }
+  return config;
+}
+
+/** What a rate may be counted by. */
+const WINDOWS: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+
+/** Reads a rate, for example `100/minute`. @throws Error naming `name`, the value and what was expected */
+export function parseRate(name: string, text: string): Rate {
+  const [, count, window] = /^(\d{1,9})\/(second|minute|hour|day)$/.exec(text) ?? [];
+  if (window === undefined || Number(count) === 0) {
+    throw new Error(`${name} must be a rate, for example 100/minute (second, minute, hour, day), got "${text}"`);
+  }
+  return { count: Number(count), window_ms: WINDOWS[window] as number };
 }
 
 function parse(name: string, knob: Knob, text: string): unknown {
@@ -160,6 +309,20 @@ function parse(name: string, knob: Knob, text: string): unknown {
     case 'path':
       if (!/^\/[\w\-./~]*$/.test(text)) throw new Error(`${name} must be a path that starts with "/", got "${text}"`);
       return text.length > 1 && text.endsWith('/') ? text.slice(0, -1) : text;
+    case 'url': {
+      if (text === '') return text;
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      if (!url || !/^https?:$/.test(url.protocol) || url.hash !== '' || url.username !== '') {
+        throw new Error(`${name} must be an http or https URL without user and fragment, got "${text}"`);
+      }
+      return text;
+    }
+    case 'rate':
+      return text === '' ? undefined : parseRate(name, text);
+    case 'choice':
+      if (!knob.values?.includes(text))
+        throw new Error(`${name} must be one of ${knob.values?.join(', ')}, got "${text}"`);
+      return text;
     default:
       return text;
   }

@@ -29,7 +29,10 @@ export type * from './content.ts';
 export interface Principal {
   /** The `sub` of the token. */
   subject: string;
+  /** Those of the token, and those that they imply. */
   scopes: readonly string[];
+  /** When the token ends, ms since the epoch; undefined for one that does not. */
+  expires?: number | undefined;
   claims: Readonly<Record<string, unknown>>;
 }
 
@@ -63,7 +66,13 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Waits `ms` milliseconds; rejects with the signal's reason when the call is cancelled. */
   sleep(ms: number): Promise<void>;
-  /** `fetch` that ends with the call and passes the caller's trace context (`traceparent`, `tracestate`, `baggage`) on. */
+  /**
+   * `fetch` that ends with the call and passes its trace context (`traceparent`, `tracestate`, `baggage`) on. Bounded for
+   * each upstream in requests at once, in those that wait, and in time (`MCP_UPSTREAM_*`); private addresses are refused
+   * unless the operator named them, also as the target of a redirect.
+   *
+   * @throws ToolError saying what the bound was, or that the address is private
+   */
   readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
   /**
    * Reports progress to a client that sent a progress token; otherwise nothing. Each `progress` must be larger than the
@@ -343,6 +352,13 @@ export interface ToolConfig<I, O> {
   /** Every result is checked against it; a result that breaks it is a bug of the tool (-32603). */
   outputSchema?: O;
   annotations?: ToolAnnotations;
+  /**
+   * The scopes that a caller needs, all of them: without, the tool is in no list, and a call answers 403 with the challenge
+   * (authorization, Runtime Insufficient Scope Errors). Not served at all where the server asks for no authorization.
+   */
+  scopes?: readonly string[];
+  /** Calls of one caller, for example `10/minute`, beside what the knobs allow. */
+  rateLimit?: string;
   icons?: Icon[];
   _meta?: Meta;
 }
@@ -418,6 +434,8 @@ export interface ResourceConfig<T extends string> {
   /** Bytes, when known. Not for templates. */
   size?: number;
   cache?: CachePolicy;
+  /** The scopes that a reader needs, as a tool's. */
+  scopes?: readonly string[];
   /** For a template: suggestions per variable. */
   complete?: { [K in keyof Variables<T>]?: Complete };
   _meta?: Meta;
@@ -455,6 +473,8 @@ export interface PromptConfig<A> {
   description?: string;
   /** Strings only (spec: prompts/get). Fields that are not optional are required. */
   argsSchema?: A;
+  /** The scopes that a caller needs, as a tool's. */
+  scopes?: readonly string[];
   icons?: Icon[];
   complete?: { [K in A extends z.ZodObject<infer S> ? keyof S : keyof A]?: Complete };
   _meta?: Meta;
