@@ -7,98 +7,83 @@
  */
 
 import { Router } from 'itty-router/Router';
-import { application, platformOf, runtime, start } from './server/application.ts';
+import { type Admission, admission } from './server/admission.ts';
+import { application, logOptions, platformOf, runtime, start } from './server/application.ts';
+import { auth } from './server/auth.ts';
 import type { Core } from './server/call.ts';
-import { type Clock, systemClock } from './server/clock.ts';
-import { type Config, type Environment, readConfig } from './server/config.ts';
+import { systemClock } from './server/clock.ts';
+import { closing } from './server/closing.ts';
+import { namedHosts, readConfig } from './server/config.ts';
 import { sharedMethods } from './server/dispatch.ts';
 import { settleWindow } from './server/exchange.ts';
-import { gates } from './server/gates.ts';
-import {
-  CODE,
-  eraOf,
-  jsonAnswer,
-  type Message,
-  type Platform,
-  readMessage,
-  refuse,
-  SECURITY_HEADERS,
-} from './server/protocol.ts';
-import { compile, type ServerInfo } from './server/registry.ts';
+import { gates, type Target } from './server/gates.ts';
+import { Inbound } from './server/inbound.ts';
+import { turnWatch } from './server/limits.ts';
+import { logger } from './server/log.ts';
+import { operatorView } from './server/operator.ts';
+import type { Server, ServerOptions } from './server/options.ts';
+import { CODE, eraOf, type Message, readMessage, refuse } from './server/protocol.ts';
+import { compile } from './server/registry.ts';
+import { running } from './server/running.ts';
 import { seal } from './server/seal.ts';
 import { sessions } from './server/session.ts';
-import { heartbeat, streamCounts } from './server/sse.ts';
+import { heartbeat, streamCounts, streamLimits } from './server/sse.ts';
 import { sessionStates } from './server/state.ts';
 import { stateful } from './server/stateful.ts';
 import { stateless } from './server/stateless.ts';
-import { memoryStore, type Store } from './server/store.ts';
-import type { CachePolicy, Feature, Notify } from './server/tool.ts';
+import { statistics } from './server/stats.ts';
+import { memoryStore } from './server/store.ts';
+import type { Notify } from './server/tool.ts';
+import { upstreams } from './server/upstream.ts';
 
 export { application, start } from './server/application.ts';
 export { type ManualClock, manualClock, systemClock } from './server/clock.ts';
+export { KNOBS, readConfig } from './server/config.ts';
+export type * from './server/options.ts';
 export { memoryStore } from './server/store.ts';
 export * from './server/tool.ts';
-export type { Clock, Config, Environment, ServerInfo, Store };
 
-export interface ServerOptions extends ServerInfo {
-  /** What the server offers: made by `tool`, `resource` and `prompt`. */
-  features: readonly Feature[];
-  /** For the client's model: how to use this server. */
-  instructions?: string;
-  /** How long lists may be kept by clients (2026-07-28); default 0 ms, private. */
-  cache?: CachePolicy;
-  /** Knobs by their names (`MCP_*`), as text or as values; default none: no environment is read. */
-  env?: Environment;
-  /** Ended sessions; default in memory. */
-  store?: Store;
-  /** Default the system's. */
-  clock?: Clock;
-  /** Told of bugs: what handlers throw beside the errors of `tool.ts`. Default: one line on the console. */
-  onError?: (error: unknown, during: string, correlationId: string) => void;
-}
-
-/** What a server keeps and does now; all of it is bounded by the knobs. */
-export interface Stats {
-  /** Sessions for which something is kept. */
-  sessions: number;
-  /** Open event streams, and those of them that listen in 2026-07-28. */
-  streams: number;
-  listening: number;
-  /** Ended streams kept for replay, and the characters kept in all streams. */
-  retained: number;
-  kept: number;
-  /** Calls that outlived their turn and run now. */
-  calls: number;
-  /** Questions that clients have not answered (2025-11-25). */
-  questions: number;
-  /** Since the start: events dropped before a reader had them, slow readers cut, heartbeats sent. */
-  lost: number;
-  slow: number;
-  beats: number;
-}
-
-export interface Server {
-  /** Answers a request. What a runtime passes beside it (Bun's server, Deno's info, Workers' env and context) may follow. */
-  fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
-  /** Notifies clients of changes, from anywhere. */
-  readonly notify: Notify;
-  readonly config: Config;
-  stats(): Stats;
-  /** Tells the operator of an error outside any request, as `onError` says. */
-  report(error: unknown, during: string): void;
-  /** Ends all streams: listen streams with their result, session streams so that their clients come back. */
-  close(): void;
-}
+/** A server that was asked something within this time is not idle, ms. */
+const RECENTLY_MS = 10_000;
 
 /** @throws Error naming the knob or the definition that cannot be served */
 export function createServer(options: ServerOptions): Server {
-  const { features, instructions, cache, env = {}, clock = systemClock, onError = logError, ...rest } = options;
-  const { store: given, ...info } = rest;
-  const config = readConfig(env);
+  const { features, instructions, cache, env = {}, clock = systemClock, log, onError, verify, ...rest } = options;
+  const { store: given, dependencies, ...info } = rest;
+  const config = readConfig(env, verify !== undefined);
   const kind = runtime();
   const shared = kind !== 'workers';
-  const registry = compile({ info, instructions, features, cache, pageSize: config.MCP_PAGE_SIZE });
+  const authorized = verify !== undefined || config.MCP_AUTH_SECRET !== '' || config.MCP_AUTH_ISSUER !== '';
+  const registry = compile({ info, instructions, features, cache, pageSize: config.MCP_PAGE_SIZE, authorized });
+  const journal = log && logger({ ...logOptions(config), write: log, clock, shared });
+  const tellOf = onError ?? journal?.error ?? logError;
+  const report = (error: unknown, during: string) => {
+    const id = crypto.randomUUID();
+    tellOf(error, during, id);
+    return id;
+  };
+  const calls = running();
   const counts = streamCounts();
+  // How long real work takes, whatever time the server goes by.
+  const turns = turnWatch(systemClock);
+  const tokens = auth({ config, clock, name: info.name, scopes: [...registry.scopes], shared, verify, report });
+  const sealed = seal(config.MCP_SESSION_SECRET);
+  // With a secret of its own this node is the only one that can open its sessions, so it knows when one is idle.
+  const alone = config.MCP_SESSION_SECRET === '';
+  const known = sessions({
+    seal: sealed,
+    store: given ?? memoryStore(config.MCP_MAX_ENDED, clock.now),
+    clock,
+    lifetime: config.MCP_SESSION_LIFETIME * 1000,
+    idle: alone ? config.MCP_SESSION_TIMEOUT * 1000 : undefined,
+    remembered: config.MCP_SESSION_CACHE,
+  });
+  const pool = upstreams({ config, clock, trusted: namedHosts(config) });
+  const stats = () => statistics({ core, states, listening: modern.listening, pool, door, tokens });
+  const refused = (kind: 'limited' | 'shed', why: string) => view.refused(kind, why);
+  const base = { config, clock, registry, turns };
+  const door: Admission = admission({ ...base, sessions: known, running: calls, auth: tokens, refused });
+  const view = operatorView({ ...base, info, runtime: kind, log: journal, door, dependencies, report, stats });
   const notify: Notify = {
     toolsChanged: () => everyEra((era) => era.notify.toolsChanged()),
     promptsChanged: () => everyEra((era) => era.notify.promptsChanged()),
@@ -111,123 +96,131 @@ export function createServer(options: ServerOptions): Server {
     clock,
     counts,
     notify,
+    report,
+    running: calls,
+    admission: door,
+    observer: view.observer,
+    upstreams: pool,
     settle: settleWindow(clock, config.MCP_SETTLE, shared),
     heartbeat: heartbeat(clock, config.MCP_HEARTBEAT, config.MCP_STALL_TIMEOUT, shared),
-    limits: {
-      events: config.MCP_REPLAY_EVENTS,
-      bytes: config.MCP_REPLAY_BYTES,
-      total: config.MCP_REPLAY_TOTAL,
-      ahead: Math.min(65_536, config.MCP_REPLAY_BYTES / 4),
-    },
-    calls: 0,
+    limits: streamLimits(config),
     questions: 0,
-    report(error, during) {
-      const id = crypto.randomUUID();
-      onError(error, during, id);
-      return id;
-    },
   };
-  const sealed = seal(config.MCP_SESSION_SECRET);
-  // With a secret of its own this node is the only one that can open its sessions, so it knows when one is idle.
-  const alone = config.MCP_SESSION_SECRET === '';
-  const store = given ?? memoryStore(config.MCP_MAX_ENDED, clock.now);
-  const known = sessions({
-    seal: sealed,
-    store,
-    clock,
-    lifetime: config.MCP_SESSION_LIFETIME * 1000,
-    idle: alone ? config.MCP_SESSION_TIMEOUT * 1000 : undefined,
-    remembered: config.MCP_SESSION_CACHE,
-  });
   const states = sessionStates(core, known, alone, shared);
   const methods = sharedMethods(registry);
   const old = stateful(core, known, states, methods);
   const modern = stateless(core, sealed, methods);
-  const everyEra = (tell: (era: { notify: Notify }) => void) => {
-    tell(old);
-    tell(modern);
+  const everyEra = (inform: (era: { notify: Notify }) => void) => {
+    inform(old);
+    inform(modern);
   };
   const gate = gates(config);
   const limits = { body: config.MCP_MAX_BODY, depth: config.MCP_MAX_DEPTH };
-  const born = clock.now();
-  const { name, version } = info;
 
   /** Every method at the MCP endpoint but POST. */
-  function verb(request: Request, platform: Platform): Response | Promise<Response> {
-    if (request.method === 'GET') return old.open(request, platform, undefined);
-    if (request.method === 'DELETE') return old.end(request, undefined);
-    return refuse(405, CODE.invalidRequest, `Method ${request.method} is not allowed; expected POST, GET or DELETE`, {
+  function verb(inbound: Inbound): Response | Promise<Response> {
+    const { method } = inbound.request;
+    if (method === 'GET') return old.open(inbound);
+    if (method === 'DELETE') return old.end(inbound);
+    return refuse(405, CODE.invalidRequest, `Method ${method} is not allowed; expected POST, GET or DELETE`, {
       headers: { allow: 'POST, GET, DELETE, OPTIONS' },
     });
   }
 
   /** One message to the MCP endpoint. */
-  function post(message: unknown, request: Request, platform: Platform): Response | Promise<Response> {
+  function post(message: unknown, inbound: Inbound): Response | Promise<Response> {
     if (message instanceof Response) return message;
-    const version = request.headers.get('mcp-protocol-version');
+    const version = inbound.request.headers.get('mcp-protocol-version');
     const era = eraOf(message as Message, version) === 'stateless' ? modern : old;
-    return era.answer(message, version, request, platform, undefined);
+    return era.answer(message, version, inbound);
   }
 
-  const elsewhere = Router({
-    catch: (error: unknown) => refuse(500, CODE.internal, `Internal error (${core.report(error, 'a route')})`),
-  })
-    .get('/health', () =>
-      jsonAnswer(
-        {},
-        JSON.stringify({ status: 'ok', name, version, uptime_s: Math.floor((clock.now() - born) / 1000) }),
-      ),
+  /** A request to the MCP endpoint: who calls, how much of it, then what. */
+  async function endpoint(inbound: Inbound): Promise<Response> {
+    const { request } = inbound;
+    if (tokens) {
+      const verified = tokens.principal(request);
+      const principal = verified instanceof Promise ? await verified : verified;
+      if (principal instanceof Response) return principal;
+      inbound.principal = principal;
+    }
+    const barred = door.door(inbound);
+    const refusal = barred instanceof Promise ? await barred : barred;
+    if (refusal) return refusal;
+    return request.method === 'POST' ? post(await readMessage(request, limits), inbound) : verb(inbound);
+  }
+
+  const elsewhere = Router()
+    .all('/.well-known/oauth-protected-resource*', ({ method }: Request, { path }: Target) =>
+      tokens?.metadata(path, method),
     )
-    .head('/health', () => new Response(null, { headers: SECURITY_HEADERS }))
-    .all('*', (request: Request) =>
+    .all('*', ({ method }: Request, { path }: Target) =>
       refuse(
         404,
         CODE.invalidRequest,
-        `Nothing is here; the MCP endpoint is ${config.MCP_PATH}, and this was ${request.method} ${new URL(request.url).pathname}`,
+        `Nothing is here; the MCP endpoint is ${config.MCP_PATH}, and this was ${method} ${path}`,
       ),
     );
+
+  async function respond(inbound: Inbound): Promise<Response> {
+    const { request, platform } = inbound;
+    const { headers, url, method } = request;
+    if (url.length > config.MCP_MAX_URL) {
+      return refuse(
+        414,
+        CODE.invalidRequest,
+        `The URL must have at most ${config.MCP_MAX_URL} characters, got ${url.length}`,
+      );
+    }
+    const origin = headers.get('origin');
+    const target = gate.target(url);
+    const refusal = gate.refusal(headers, target, origin);
+    if (!refusal && method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
+    // Probes come by address, not by name, and tell nothing; the rest is told to the operator alone.
+    const asked =
+      target.endpoint || (refusal && origin !== null)
+        ? undefined
+        : view.operate(request, target.path, platform, !refusal);
+    const answered = asked ?? refusal ?? (target.endpoint ? endpoint(inbound) : elsewhere.fetch(request, target));
+    const response: Response = answered instanceof Promise ? await answered : answered;
+    return origin === null || refusal ? response : gate.share(response, origin);
+  }
 
   return {
     notify,
     config,
-    report: core.report,
+    report,
+    stats,
     async fetch(request, second, third) {
+      const inbound = new Inbound(request, platformOf(kind, request, second, third));
+      let response: Response;
       try {
-        const { headers, url, method } = request;
-        const origin = headers.get('origin');
-        const target = gate.target(url);
-        const refusal = gate.refusal(headers, target, origin);
-        if (refusal) return refusal;
-        if (method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
-        let answered: Response | Promise<Response>;
-        if (!target.endpoint) answered = elsewhere.fetch(request);
-        else {
-          const platform = platformOf(kind, request, second, third);
-          answered =
-            method === 'POST' ? post(await readMessage(request, limits), request, platform) : verb(request, platform);
-        }
-        const response = answered instanceof Promise ? await answered : answered;
-        return origin === null ? response : gate.share(response, origin);
+        response = await respond(inbound);
       } catch (error) {
-        return refuse(500, CODE.internal, `Internal error (${core.report(error, 'a request')})`);
+        response = refuse(500, CODE.internal, `Internal error (${report(error, 'a request')})`);
       }
+      view.observer.responded(inbound, response);
+      return response;
     },
-    stats: () => ({
-      sessions: states.size,
-      streams: counts.open,
-      listening: modern.listening,
-      retained: states.retained,
-      kept: counts.kept,
-      calls: core.calls,
-      questions: core.questions,
-      lost: counts.lost,
-      slow: counts.slow,
-      beats: counts.beats,
+    notice: (text) => journal?.notice('info', text),
+    get idle() {
+      return counts.open + calls.count === 0 && view.observer.quiet_ms > RECENTLY_MS;
+    },
+    drain: () => door.drain(false),
+    close: closing({
+      begin() {
+        door.drain(true);
+        modern.close();
+        states.hangUp();
+      },
+      running: calls,
+      clock,
+      timeout_ms: config.MCP_DRAIN_TIMEOUT,
+      end() {
+        states.close();
+        journal?.flush();
+      },
     }),
-    close() {
-      modern.close();
-      states.close();
-    },
   };
 }
 
@@ -239,7 +232,8 @@ function logError(error: unknown, during: string, correlationId: string): void {
 
 const app = application(async (env) => {
   const { features } = await import('./tools/mod.ts');
-  return createServer({ name: 'portable-mcp', version: '0.1.0', features: features(readConfig(env)), env });
+  const log = (lines: string) => console.log(lines.trimEnd());
+  return createServer({ name: 'portable-mcp', version: '0.1.0', features: features(readConfig(env)), env, log });
 });
 
 export default app;

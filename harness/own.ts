@@ -28,16 +28,23 @@ export function ownTarget(
   const clock = new VirtualClock();
   const store = memoryStore(MOST_ENDED, clock.now);
   const env = { MCP_SESSION_SECRET: crypto.randomUUID(), ...knobs };
-  const servers: Server[] = [];
   const features = featuresBy(clock);
+  const start = () => createServer({ name: 'everything', version: '1.0.0', features, env, store, clock });
+  const servers: Server[] = [];
   const node = () => {
-    const server = createServer({ name: 'everything', version: '1.0.0', features, env, store, clock });
-    servers.push(server);
-    return wrap((request) => Promise.resolve(server.fetch(request)));
+    const index = servers.push(start()) - 1;
+    return wrap((request) => (servers[index] as Server).fetch(request));
+  };
+  // Each ends as it would by a signal, and the next one is there at once.
+  const restart = async () => {
+    for (const [index, server] of servers.entries()) {
+      servers[index] = start();
+      void server.close();
+    }
   };
   // A change is told once, so one watches for all nodes.
   watch({ resourceUpdated: (uri) => servers.forEach(({ notify }) => void notify.resourceUpdated(uri)) }, clock);
   const nodes = new Map([['b', fetchTarget(node(), { clock })]]);
-  const hooks = new Map([['end-streams', async () => servers.forEach((server) => void server.close())]]);
+  const hooks = new Map([['end-streams', restart]]);
   return { target: fetchTarget(node(), { clock, nodes, hooks }), stop: () => clock.stop() };
 }

@@ -10,6 +10,7 @@ export type Runtime = 'bun' | 'deno' | 'node' | 'workers';
 
 interface Process {
   env?: Environment;
+  stdout?: { isTTY?: boolean };
   exit?: (code: number) => never;
   on?: (event: string, listener: (detail: unknown) => void) => void;
 }
@@ -39,6 +40,18 @@ export function environment(): Environment {
 export function exit(code: number): void {
   const { process } = globals;
   process?.exit?.(code);
+}
+
+/** How lines are written here, for `logger`. */
+export function logOptions({ MCP_LOG_FORMAT, MCP_LOG_LEVEL, MCP_LOG_ARGUMENTS }: Config): {
+  level: Config['MCP_LOG_LEVEL'];
+  format: 'json' | 'text';
+  colour: boolean;
+  showArguments: boolean;
+} {
+  const terminal = globals.process?.stdout?.isTTY === true;
+  const format = MCP_LOG_FORMAT === 'text' || (MCP_LOG_FORMAT === 'auto' && terminal) ? 'text' : 'json';
+  return { level: MCP_LOG_LEVEL, format, colour: terminal, showArguments: MCP_LOG_ARGUMENTS };
 }
 
 const NOTHING: Platform = {};
@@ -132,13 +145,22 @@ class DenoPlatform implements Platform {
 export interface Runnable {
   fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
   readonly config: Config;
+  /** Nothing runs, nobody listens, and nobody asked of late. */
+  readonly idle: boolean;
   /** Tells the operator of an error outside any request. */
   report(error: unknown, during: string): void;
-  close(): void;
+  /** Tells the operator what the server does by itself. */
+  notice(text: string): void;
+  /** Says that it is not ready any more, and begins no session; all else goes on. */
+  drain(): void;
+  /** Takes no more requests; resolves when all calls have ended, or had their time. Called again: at once. */
+  close(): Promise<void>;
 }
 
 export interface Application {
   fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
+  /** Accepts no more connections, where the runtime lets an application do so. */
+  deafen(): void;
   /** Where Bun listens; Node by `start`. */
   readonly port: number;
   readonly hostname: string;
@@ -150,6 +172,7 @@ export function application(
 ): Application & { server(env: Environment): Promise<Runnable> } {
   const kind = runtime();
   let made: Runnable | undefined;
+  let listener: { stop?: () => unknown } | undefined;
   let making: Promise<Runnable> | undefined;
   const server = async (env: Environment): Promise<Runnable> => {
     if (made) return made;
@@ -161,7 +184,10 @@ export function application(
   };
   return {
     server,
+    deafen: () => void listener?.stop?.(),
     fetch(request, second, third) {
+      // Bun hands its server to nobody but to a request.
+      if (kind === 'bun') listener = second as typeof listener;
       if (made) return made.fetch(request, second, third);
       return server(kind === 'workers' ? (second as Environment) : environment()).then((ready) =>
         ready.fetch(request, second, third),
@@ -178,19 +204,29 @@ export function application(
 
 type Listen = (
   fetch: (request: Request, platform: Platform) => Promise<Response>,
-  at: { host: string; port: number },
-) => Promise<{ url: string }>;
+  options: { host: string; port: number; keepAlive: number; read: number; headers: number },
+) => Promise<{ url: string; close(): Promise<void> }>;
 
 /** Starts an application that is the main module: Node listens, the others do by themselves. What cannot start says why, in one line. */
 export async function start(app: ReturnType<typeof application>): Promise<void> {
   try {
     const server = await app.server(environment());
-    guard(server);
-    if (runtime() !== 'node') return;
-    // The type is lost on purpose: the adapter's own types are a runtime's, and the core is checked without any.
-    const { listen } = (await import('./node.ts' as string)) as { listen: Listen };
-    const { url } = await listen(app.fetch, { host: server.config.MCP_HOST, port: server.config.MCP_PORT });
-    console.log(`MCP endpoint: ${url}${server.config.MCP_PATH}`);
+    let deafen = app.deafen;
+    guard(server, () => deafen());
+    const { config } = server;
+    if (runtime() === 'node') {
+      // The type is lost on purpose: the adapter's own types are a runtime's, and the core is checked without any.
+      const { listen } = (await import('./node.ts' as string)) as { listen: Listen };
+      const { url, close } = await listen(app.fetch, {
+        host: config.MCP_HOST,
+        port: config.MCP_PORT,
+        keepAlive: config.MCP_KEEP_ALIVE,
+        read: config.MCP_READ_TIMEOUT,
+        headers: config.MCP_MAX_HEADERS,
+      });
+      deafen = () => void close();
+      console.log(`MCP endpoint: ${url}${config.MCP_PATH}`);
+    }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     exit(1);
@@ -200,8 +236,8 @@ export async function start(app: ReturnType<typeof application>): Promise<void> 
 /** How long streams that were told to end have to pass on the last they were given. */
 const FAREWELL_MS = 200;
 
-/** What a tool throws in a timer must not end the process; a signal ends it with its streams told. */
-function guard(server: Runnable): void {
+/** What a tool throws in a timer must not end the process; a signal ends it when its work is done. */
+function guard(server: Runnable, deafen: () => void): void {
   const { process } = globals;
   const on = process?.on?.bind(process);
   if (runtime() === 'deno') {
@@ -225,10 +261,29 @@ function guard(server: Runnable): void {
     });
     on?.('unhandledRejection', (reason) => server.report(reason, 'no request'));
   }
+  let ending = false;
   for (const signal of ['SIGTERM', 'SIGINT']) {
     on?.(signal, () => {
-      server.close();
-      setTimeout(exit, FAREWELL_MS, 0);
+      if (ending) exit(1);
+      ending = true;
+      void end(server, deafen, signal);
     });
   }
+}
+
+/** First a balancer sees that the server goes, then nothing more is taken, then what runs ends. */
+async function end(server: Runnable, deafen: () => void, signal: string): Promise<void> {
+  const { MCP_DRAIN_DELAY, MCP_DRAIN_TIMEOUT } = server.config;
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  server.drain();
+  if (!server.idle) {
+    server.notice(
+      `${signal}: no new sessions; in ${MCP_DRAIN_DELAY} ms no requests; then calls have ${MCP_DRAIN_TIMEOUT} ms`,
+    );
+    await pause(MCP_DRAIN_DELAY);
+  }
+  deafen();
+  await server.close();
+  await pause(FAREWELL_MS);
+  exit(0);
 }

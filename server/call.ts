@@ -3,10 +3,12 @@
  * What differs between the eras is abstract here and stands in `stateful.ts` and `stateless.ts`.
  */
 
+import type { Admission } from './admission.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { LogLevel, Meta } from './content.ts';
 import type { Exchange, SettleWindow } from './exchange.ts';
+import type { Inbound } from './inbound.ts';
 import {
   CODE,
   EncodedResult,
@@ -23,6 +25,8 @@ import {
   resultText,
 } from './protocol.ts';
 import type { Registry } from './registry.ts';
+import type { Running } from './running.ts';
+import type { Session } from './session.ts';
 import type { Heartbeat, StreamCounts, StreamLimits } from './sse.ts';
 import {
   type Answers,
@@ -34,6 +38,34 @@ import {
   ResourceNotFound,
   ToolError,
 } from './tool.ts';
+import type { Upstreams } from './upstream.ts';
+
+/** How a request ended, for metrics, logs and spans. */
+export type Ending = 'ok' | 'tool_error' | 'input_required' | 'error' | 'cancelled';
+
+/** Who watches requests for the operator. */
+export interface Observer {
+  /** A request is about to be served. @returns its span where requests are traced */
+  begin(call: Call): CallSpan | undefined;
+  /** It ended, once. @param error the JSON-RPC error code, where it was one */
+  ended(call: Call, ending: Ending, error: number | undefined): void;
+}
+
+/** The span of a call. */
+export interface CallSpan {
+  /** Runs `fn` with the span as the active one. */
+  run<T>(fn: () => T): T;
+  /** Adds its trace context. */
+  inject(headers: Headers): void;
+}
+
+/** The response to a call. */
+export interface Answer {
+  text: string;
+  status: number;
+  ending: Ending;
+  error?: number;
+}
 
 /** What all calls of a server share. */
 export interface Core {
@@ -45,8 +77,10 @@ export interface Core {
   readonly limits: StreamLimits;
   readonly counts: StreamCounts;
   readonly notify: Notify;
-  /** Calls that outlived their turn and run now. */
-  calls: number;
+  readonly running: Running;
+  readonly admission: Admission;
+  readonly observer: Observer;
+  readonly upstreams: Upstreams;
   /** Questions to clients (2025-11-25) that are not answered. */
   questions: number;
   /** Tells the operator of a bug. @returns the correlation id that the client sees */
@@ -74,6 +108,7 @@ const NO_META: Meta = Object.freeze({});
 export abstract class Call implements Context {
   abstract readonly era: Era;
   readonly core: Core;
+  readonly inbound: Inbound;
   readonly http: Request;
   readonly platform: Platform;
   readonly id: RequestId;
@@ -83,6 +118,12 @@ export abstract class Call implements Context {
   readonly principal: Principal | undefined;
   /** Answered or cancelled: nothing more may be said for it. */
   done = false;
+  /** Names its bug, if it had one, to the operator and the client. */
+  correlation: string | undefined;
+  /** Its span, where requests are traced. */
+  span: CallSpan | undefined;
+  /** Whose it is, while it runs. */
+  #caller: string | undefined;
   #exchange: Exchange | undefined;
   #abort: AbortController | undefined;
   #reason: unknown;
@@ -90,29 +131,24 @@ export abstract class Call implements Context {
   /** The last progress reported: the next must be larger. */
   #progress = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    core: Core,
-    http: Request,
-    platform: Platform,
-    message: Message,
-    revision: string,
-    principal: Principal | undefined,
-    exchange?: Exchange,
-  ) {
+  constructor(core: Core, inbound: Inbound, message: Message, revision: string, exchange?: Exchange) {
+    inbound.calls++;
     this.core = core;
-    this.http = http;
-    this.platform = platform;
+    this.inbound = inbound;
+    this.http = inbound.request;
+    this.platform = inbound.platform;
     this.id = message.id as RequestId;
     this.method = message.method as string;
     this.params = message.params ?? {};
     this.revision = revision;
-    this.principal = principal;
+    this.principal = inbound.principal;
     this.#exchange = exchange;
   }
 
   // ---- what an era decides ----
 
-  abstract readonly session: Context['session'];
+  /** The session of the 2025 era. */
+  abstract readonly sealed: Session | undefined;
   abstract readonly client: Context['client'];
   /** The least severe level to send; undefined for none. */
   abstract readonly logLevel: LogLevel | undefined;
@@ -123,7 +159,7 @@ export abstract class Call implements Context {
   abstract put<Q extends Questions>(questions: Q): Promise<Answers<Q>>;
   abstract keep<T>(key: string, make: () => T | Promise<T>): Promise<T>;
   /** The error response for what a handler threw; undefined for an outcome that is no error. */
-  protected abstract failure(error: unknown): { text: string; status: number };
+  protected abstract failure(error: unknown): Answer;
   protected abstract closeConnection(retry_ms: number | undefined): void;
   /** An outcome that takes precedence over what the handler made of it: it asked, and the asking ends the call. */
   protected override(): Promise<Outcome> | undefined {
@@ -131,6 +167,10 @@ export abstract class Call implements Context {
   }
 
   // ---- what the handler uses; getters, so that members can be taken out of the context ----
+
+  get session(): Context['session'] {
+    return this.sealed && { key: this.sealed.key };
+  }
 
   get signal(): AbortSignal {
     if (!this.#abort) {
@@ -160,12 +200,15 @@ export abstract class Call implements Context {
   get fetch(): Context['fetch'] {
     return (input, init) => {
       const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
-      for (const name of TRACE) {
-        const value = this.params._meta?.[name] ?? this.http.headers.get(name);
-        if (typeof value === 'string' && !headers.has(name)) headers.set(name, value);
+      if (this.span) this.span.inject(headers);
+      else {
+        for (const name of TRACE) {
+          const value = this.params._meta?.[name] ?? this.http.headers.get(name);
+          if (typeof value === 'string' && !headers.has(name)) headers.set(name, value);
+        }
       }
       const signal = init?.signal ? AbortSignal.any([this.signal, init.signal]) : this.signal;
-      return fetch(input, { ...init, headers, signal });
+      return this.core.upstreams.fetch(input, { ...init, headers }, signal);
     };
   }
 
@@ -237,29 +280,41 @@ export abstract class Call implements Context {
   /** Runs the method to its response: at once where nothing is awaited, else by way of the exchange. */
   run(method: Method): Response | Promise<Response> {
     let outcome: Outcome | Promise<Outcome>;
+    const { core } = this;
+    this.span = core.observer.begin(this);
     try {
-      outcome = method(this.params, this);
+      outcome = this.span ? this.span.run(() => method(this.params, this)) : method(this.params, this);
     } catch (error) {
       return this.#finish(this.failure(error));
     }
     if (outcome instanceof Promise) {
       const exchange = this.exchange;
-      this.core.settle.enter(exchange);
+      const caller = core.admission.callerOf(this.inbound, this.sealed);
+      this.#caller = caller;
+      core.running.enter(caller);
+      core.settle.enter(exchange);
       this.#follow(outcome);
       this.platform.waitUntil?.(outcome.catch(() => {}));
       return exchange.response;
     }
     if (outcome instanceof EncodedResult && !this.#exchange) {
-      this.done = true;
+      this.#over('ok', undefined);
       return encodedAnswer(this.platform, this.id, outcome);
     }
-    return this.#finish({ text: this.#result(outcome), status: 200 });
+    return this.#finish(this.#result(outcome));
+  }
+
+  /** Ends the call with an error that the server has, not the handler: nobody may hear more of it. */
+  fail(error: ProtocolError): void {
+    if (this.done) return;
+    this.#stop(error);
+    this.#finish(this.errorAnswer(error));
   }
 
   /** Ends the call without an answer. */
   cancel(reason: unknown): void {
     if (this.done) return;
-    this.done = true;
+    this.#over('cancelled', undefined);
     this.#stop(reason);
     this.exchange.drop();
   }
@@ -267,7 +322,7 @@ export abstract class Call implements Context {
   /** Ends the call because nobody can hear the answer any more. */
   abandon(reason: unknown): void {
     if (this.done) return;
-    this.done = true;
+    this.#over('cancelled', undefined);
     this.#stop(reason);
     this.exchange.abandon();
   }
@@ -280,12 +335,12 @@ export abstract class Call implements Context {
 
   #follow(outcome: Promise<Outcome>): void {
     outcome.then(
-      (result) => this.#settle(() => ({ text: this.#result(result), status: 200 })),
+      (result) => this.#settle(() => this.#result(result)),
       (error) => this.#settle(() => this.failure(error)),
     );
   }
 
-  #settle(answer: () => { text: string; status: number }): void {
+  #settle(answer: () => Answer): void {
     // What a handler makes of a call that is over, the error of its signal above all, is nobody's.
     if (this.done) return;
     const instead = this.override();
@@ -293,19 +348,20 @@ export abstract class Call implements Context {
     else this.#finish(answer());
   }
 
-  #result(outcome: Outcome): string {
-    if (outcome instanceof EncodedResult) return resultText(this.id, outcome.text);
+  #result(outcome: Outcome): Answer {
+    if (outcome instanceof EncodedResult) return { text: resultText(this.id, outcome.text), status: 200, ending: 'ok' };
+    if (typeof outcome === 'string') return { text: resultText(this.id, outcome), status: 200, ending: 'ok' };
     try {
-      return resultText(this.id, typeof outcome === 'string' ? outcome : this.encode(outcome));
+      return { text: resultText(this.id, this.encode(outcome)), status: 200, ending: endingOf(outcome) };
     } catch (error) {
       // Nothing of the result can be sent: it has a cycle, a BigInt, or a toJSON that throws.
-      return this.failure(error).text;
+      return { ...this.failure(error), status: 200 };
     }
   }
 
   /** @returns the response; of no use where the exchange has one already */
-  #finish({ text, status }: { text: string; status: number }): Response | Promise<Response> {
-    this.done = true;
+  #finish({ text, status, ending, error }: Answer): Response | Promise<Response> {
+    this.#over(ending, error);
     if (this.#exchange) {
       this.#exchange.answer(text, status);
       return this.#exchange.response;
@@ -313,19 +369,29 @@ export abstract class Call implements Context {
     return jsonAnswer(this.platform, text, status);
   }
 
+  #over(ending: Ending, error: number | undefined): void {
+    this.done = true;
+    if (this.#caller !== undefined) this.core.running.leave(this.#caller);
+    this.core.observer.ended(this, ending, error);
+  }
+
   /** The errors both eras tell alike. */
   protected errorOf(error: unknown, notFound: number): { code: number; message: string; data?: unknown } {
     if (error instanceof ProtocolError) return error;
     if (error instanceof ToolError) return { code: CODE.internal, message: error.message };
     if (error instanceof ResourceNotFound) return { code: notFound, message: error.message, data: { uri: error.uri } };
-    const id = this.core.report(error, `${this.method} ${JSON.stringify(this.params.name ?? this.params.uri ?? '')}`);
-    return { code: CODE.internal, message: `Internal error (${id})` };
+    const during = `${this.method} ${JSON.stringify(this.params.name ?? this.params.uri ?? '')}`;
+    this.correlation = this.core.report(error, during);
+    return { code: CODE.internal, message: `Internal error (${this.correlation})` };
   }
 
-  protected errorAnswer(
-    error: { code: number; message: string; data?: unknown },
-    status = 200,
-  ): { text: string; status: number } {
-    return { text: errorText(this.id, error.code, error.message, error.data), status };
+  protected errorAnswer(error: { code: number; message: string; data?: unknown }, status = 200): Answer {
+    const { code, message, data } = error;
+    return { text: errorText(this.id, code, message, data), status, ending: 'error', error: code };
   }
+}
+
+function endingOf(outcome: object): Ending {
+  const { isError, resultType } = outcome as { isError?: unknown; resultType?: unknown };
+  return isError === true ? 'tool_error' : resultType === 'input_required' ? 'input_required' : 'ok';
 }

@@ -219,20 +219,26 @@ export const KNOBS = {
 } as const satisfies Record<string, Knob>;
 
 export type KnobName = keyof typeof KNOBS;
-type Value<K extends Kind> = K extends 'count'
-  ? number
-  : K extends 'flag'
-    ? boolean
-    : K extends 'list'
-      ? readonly string[]
-      : K extends 'rate'
-        ? Rate | undefined
-        : string;
-export type Config = { readonly [N in KnobName]: Value<(typeof KNOBS)[N]['kind']> };
+type Value<K extends Knob> = K extends { kind: 'choice'; values: readonly (infer V)[] }
+  ? V
+  : K['kind'] extends 'count'
+    ? number
+    : K['kind'] extends 'flag'
+      ? boolean
+      : K['kind'] extends 'list'
+        ? readonly string[]
+        : K['kind'] extends 'rate'
+          ? Rate | undefined
+          : string;
+export type Config = { readonly [N in KnobName]: Value<(typeof KNOBS)[N]> };
 export type Environment = Readonly<Record<string, unknown>>;
 
-/** Reads all knobs. @throws Error with one line that names the knob, its value and what was expected */
-export function readConfig(env: Environment): Config {
+/**
+ * Reads all knobs.
+ * @param verified tokens are asked for whatever the knobs say
+ * @throws Error with one line that names the knob, its value and what was expected
+ */
+export function readConfig(env: Environment, verified = false): Config {
   const config: Record<string, unknown> = {};
   for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
     const own = env[name] === '' ? undefined : env[name];
@@ -244,7 +250,7 @@ export function readConfig(env: Environment): Config {
     const { length } = config[name] as string;
     if (length > 0 && length < least) throw new Error(`${name} must have at least ${least} characters, got ${length}`);
   }
-  return fitting(config as Config);
+  return fitting(config as Config, verified);
 }
 
 /** Shortest secrets, in characters. */
@@ -255,7 +261,7 @@ const SECRETS = [
 ] as const satisfies readonly (readonly [KnobName, number])[];
 
 /** Knobs that only go together. */
-function fitting(config: Config): Config {
+function fitting(config: Config, verified: boolean): Config {
   const { MCP_AUTH_SECRET, MCP_AUTH_ISSUER, MCP_AUTH_JWKS, MCP_AUTH_AUDIENCE, MCP_AUTH_SCOPES, MCP_PUBLIC_URL } =
     config;
   const named = MCP_AUTH_SECRET !== '' ? 'MCP_AUTH_SECRET' : MCP_AUTH_ISSUER !== '' ? 'MCP_AUTH_ISSUER' : undefined;
@@ -264,7 +270,7 @@ function fitting(config: Config): Config {
   }
   const dead = MCP_AUTH_JWKS !== '' ? 'MCP_AUTH_JWKS' : MCP_AUTH_AUDIENCE.length > 0 ? 'MCP_AUTH_AUDIENCE' : undefined;
   const idle = dead ?? (MCP_AUTH_SCOPES.length > 0 ? 'MCP_AUTH_SCOPES' : undefined);
-  if (named === undefined && idle !== undefined) {
+  if (named === undefined && !verified && idle !== undefined) {
     throw new Error(
       `${idle} is set, but neither MCP_AUTH_SECRET nor MCP_AUTH_ISSUER is: nobody would be asked for a token`,
     );
@@ -273,6 +279,15 @@ function fitting(config: Config): Config {
     throw new Error('MCP_AUTH_JWKS and MCP_AUTH_SECRET exclude each other: tokens are signed by a secret or by keys');
   }
   return config;
+}
+
+/** Hosts of the URLs in knobs: the operator named them, so tools may fetch from them wherever they are. */
+export function namedHosts(config: Config): string[] {
+  return Object.entries<Knob>(KNOBS)
+    .filter(([, { kind }]) => kind === 'url')
+    .map(([name]) => config[name as KnobName] as string)
+    .filter((url) => url !== '')
+    .map((url) => new URL(url).host);
 }
 
 /** What a rate may be counted by. */

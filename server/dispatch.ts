@@ -12,7 +12,7 @@ export function sharedMethods(registry: Registry): Map<string, Method> {
   const methods = new Map<string, Method>();
   const list = (method: string, name: string) => {
     const pages = registry.pages.get(name);
-    if (pages) methods.set(method, ({ cursor }, call) => pages[call.era](cursor));
+    if (pages) methods.set(method, ({ cursor }, call) => pages[call.era](cursor, call.principal));
   };
   list('tools/list', 'tools');
   list('prompts/list', 'prompts');

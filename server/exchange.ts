@@ -11,6 +11,8 @@ import type { EventStream } from './sse.ts';
 export interface ExchangeHost {
   /** Makes the stream that the answer turns into; undefined when no further stream is allowed. */
   stream(exchange: Exchange): { stream: EventStream; opening: string | undefined } | undefined;
+  /** The answer is a stream now, and somebody reads it. */
+  connected?(stream: EventStream): void;
   /** The exchange is still open after the turn it began in: from now on it can be found, cancelled, counted. */
   lingers(exchange: Exchange): void;
   /** Everything was answered. */
@@ -100,6 +102,7 @@ export class Exchange {
     for (const text of this.#answers) made.stream.write(text);
     this.#answers = [];
     const body = made.stream.connect(undefined, made.opening);
+    this.#host.connected?.(made.stream);
     this.#resolve(streamAnswer(this.#platform, body));
     return true;
   }

@@ -10,6 +10,8 @@ import { CODE, quote, refuse, SECURITY_HEADERS } from './protocol.ts';
 export interface Target {
   /** Host and port as the URL has them. */
   readonly host: string;
+  /** Without query. */
+  readonly path: string;
   readonly allowed: boolean;
   /** True for the MCP endpoint. */
   readonly endpoint: boolean;
@@ -57,9 +59,10 @@ export function gates(config: Config): Gates {
   );
   const target = remember((url: string): Target => {
     const host = hostOf(url);
-    const path = url.slice(url.indexOf(host) + host.length);
-    const end = path.search(/[?#]/);
-    return { host, allowed: hostAllowed(host), endpoint: (end < 0 ? path : path.slice(0, end)) === config.MCP_PATH };
+    const whole = url.slice(url.indexOf(host) + host.length);
+    const end = whole.search(/[?#]/);
+    const path = end < 0 ? whole : whole.slice(0, end);
+    return { host, path, allowed: hostAllowed(host), endpoint: path === config.MCP_PATH };
   });
   const originAllowed = remember((origin: string) => {
     if (anyOrigin || origins.has(origin.toLowerCase())) return true;

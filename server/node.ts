@@ -23,10 +23,35 @@ export interface Listening {
 const LINGER_MS = 500;
 const NO_BYTES = new Uint8Array();
 
+export interface ListenOptions {
+  host: string;
+  port: number;
+  /** How long a quiet connection is kept, ms; default 75,000. */
+  keepAlive?: number;
+  /** A request must have come whole by then, ms; default 30,000. */
+  read?: number;
+  /** The largest header section, bytes; default 16,384. */
+  headers?: number;
+}
+
+/** How often slow requests are looked for, ms. */
+const LOOK_MS = 1000;
+
 /** Listens. @throws Error when the address cannot be taken */
-export function listen(fetch: FetchHandler, { host, port }: { host: string; port: number }): Promise<Listening> {
-  // Repeated headers are joined, as Fetch does: a second value must not hide behind the first.
-  const server = createServer({ joinDuplicateHeaders: true, keepAliveTimeout: 65_000 }, (incoming, outgoing) => {
+export function listen(fetch: FetchHandler, options: ListenOptions): Promise<Listening> {
+  const { host, port, keepAlive = 75_000, read = 30_000, headers = 16_384 } = options;
+  const settings = {
+    // Repeated headers are joined, as Fetch does: a second value must not hide behind the first.
+    joinDuplicateHeaders: true,
+    keepAliveTimeout: keepAlive,
+    headersTimeout: read,
+    requestTimeout: read,
+    connectionsCheckingInterval: Math.min(LOOK_MS, read),
+    maxHeaderSize: headers,
+  };
+  const server = createServer(settings, (incoming, outgoing) => {
+    // Who waits for the next request on this connection would lose it when the process ends.
+    if (!server.listening) outgoing.shouldKeepAlive = false;
     void handle(fetch, incoming, outgoing);
   });
   return new Promise((resolve, reject) => {
@@ -141,7 +166,9 @@ async function sendBody(
   if (unread) headers.push('connection', 'close');
   const end = (data: Uint8Array) => (unread ? endUnread(data, incoming, outgoing) : outgoing.end(data));
   if (!body) {
-    if (response.status !== 204 && response.status !== 304) headers.push('content-length', '0');
+    // The answer to HEAD has no body, whatever its length would be.
+    if (response.status !== 204 && response.status !== 304 && incoming.method !== 'HEAD')
+      headers.push('content-length', '0');
     outgoing.writeHead(response.status, headers);
     end(NO_BYTES);
     return;

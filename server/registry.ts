@@ -6,7 +6,17 @@
 import { z } from 'zod';
 import { type ParamHeader, paramHeaders } from './param-headers.ts';
 import { EncodedResult, isObject, META, type Params, quote } from './protocol.ts';
-import type { CachePolicy, ClientInfo, Complete, Feature, InputSchema, Prompt, Resource, Tool } from './tool.ts';
+import type {
+  CachePolicy,
+  ClientInfo,
+  Complete,
+  Feature,
+  InputSchema,
+  Principal,
+  Prompt,
+  Resource,
+  Tool,
+} from './tool.ts';
 import { ProtocolError } from './tool.ts';
 import { type UriTemplate, uriTemplate } from './uri-template.ts';
 
@@ -19,10 +29,13 @@ export interface CompiledTool {
   readonly input: Validate;
   readonly output: Validate | undefined;
   readonly headers: readonly ParamHeader[];
+  readonly scopes: readonly string[];
+  readonly rateLimit: string | undefined;
 }
 
 export interface CompiledResource {
   readonly resource: Resource;
+  readonly scopes: readonly string[];
   /** Undefined for a fixed URI. */
   readonly template: UriTemplate | undefined;
   readonly cache: Required<CachePolicy>;
@@ -30,14 +43,15 @@ export interface CompiledResource {
 
 export interface CompiledPrompt {
   readonly prompt: Prompt;
+  readonly scopes: readonly string[];
   readonly args: Validate;
   readonly names: readonly string[];
 }
 
-/** Pages of one list, as whole results, by era. */
+/** Pages of one list, as whole results, by era: what the scopes of a caller let it use. */
 export interface Pages {
-  stateful(cursor: unknown): EncodedResult;
-  stateless(cursor: unknown): EncodedResult;
+  stateful(cursor: unknown, principal: Principal | undefined): EncodedResult;
+  stateless(cursor: unknown, principal: Principal | undefined): EncodedResult;
 }
 
 export interface ServerInfo extends ClientInfo {
@@ -54,12 +68,18 @@ export interface Registry {
   readonly cache: Required<CachePolicy>;
   /** What every complete result of 2026-07-28 begins with, up to its own members. */
   readonly statelessPrefix: string;
+  /** All scopes that features need. */
+  readonly scopes: ReadonlySet<string>;
+  /** Names of features that are not served because nobody is authorized here. */
+  readonly withheld: readonly string[];
   readonly tools: ReadonlyMap<string, CompiledTool>;
   readonly prompts: ReadonlyMap<string, CompiledPrompt>;
   /** Keyed `tools`, `prompts`, `resources`, `resourceTemplates`; absent where nothing of the kind is served. */
   readonly pages: ReadonlyMap<string, Pages>;
   /** The resource that a URI names, with its variables. */
   find(uri: string): { compiled: CompiledResource; variables: Record<string, string> } | undefined;
+  /** Every scope that the operation needs; none for what is unknown, which is refused for that reason. */
+  needed(method: string, params: Params): readonly string[];
   /** What completes an argument. @throws ProtocolError when the reference or the argument is unknown */
   completer(ref: unknown, argument: string): Complete | undefined;
 }
@@ -70,6 +90,8 @@ export interface RegistryOptions {
   features: readonly Feature[];
   cache?: CachePolicy | undefined;
   pageSize: number;
+  /** Callers are authorized, so that features that need scopes can be served. Default false. */
+  authorized?: boolean;
 }
 
 /** Characters of a URI that a template is tried on; RFC 9110 asks for 8,000 of HTTP's own. */
@@ -85,7 +107,9 @@ export function compile(options: RegistryOptions): Registry {
   const fixed = new Map<string, CompiledResource>();
   const templates: CompiledResource[] = [];
   const names = new Set<string>();
-  const lists = { tools: entries(), prompts: entries(), resources: entries(), resourceTemplates: entries() };
+  const lists: Record<string, Entry[]> = { tools: [], prompts: [], resources: [], resourceTemplates: [] };
+  const scopes = new Set<string>();
+  const withheld: string[] = [];
   let completions = false;
 
   for (const feature of features) {
@@ -96,6 +120,11 @@ export function compile(options: RegistryOptions): Registry {
     if (names.has(kind)) throw new TypeError(`Cannot register ${kind}: the name is taken`);
     names.add(kind);
     try {
+      for (const scope of scopesOf(feature)) scopes.add(scope);
+      if (!options.authorized && scopesOf(feature).length > 0) {
+        withheld.push(kind);
+        continue;
+      }
       if (feature.kind === 'tool') addTool(feature);
       else if (feature.kind === 'prompt') addPrompt(feature);
       else addResource(feature);
@@ -112,13 +141,19 @@ export function compile(options: RegistryOptions): Registry {
 
   const statelessPrefix = `{"resultType":"complete","_meta":${JSON.stringify({ [META.serverInfo]: info })},`;
   const pages = new Map<string, Pages>();
-  for (const [list, { stateful, stateless }] of Object.entries(lists)) {
+  for (const [list, entries] of Object.entries(lists)) {
     const capability = list === 'resourceTemplates' ? 'resources' : list;
     if (!capabilities[capability]) continue;
-    const cached = `${statelessPrefix}"ttlMs":${cache.ttlMs},"cacheScope":"${cache.cacheScope}",`;
+    // What differs by caller is private (2026-07-28, caching).
+    const scope = entries.some((entry) => entry.scopes.length > 0) ? 'private' : cache.cacheScope;
+    const cached = `${statelessPrefix}"ttlMs":${cache.ttlMs},"cacheScope":"${scope}",`;
+    const views = viewsOf(entries, (visible) => ({
+      stateful: paginate(list, visible, 'stateful', pageSize, '{'),
+      stateless: paginate(list, visible, 'stateless', pageSize, cached),
+    }));
     pages.set(list, {
-      stateful: paginate(list, stateful, pageSize, '{'),
-      stateless: paginate(list, stateless, pageSize, cached),
+      stateful: (cursor, principal) => views(principal).stateful(cursor),
+      stateless: (cursor, principal) => views(principal).stateless(cursor),
     });
   }
 
@@ -128,20 +163,13 @@ export function compile(options: RegistryOptions): Registry {
     capabilities,
     cache,
     statelessPrefix,
+    scopes,
+    withheld,
     tools,
     prompts,
     pages,
-    find(uri) {
-      const exact = fixed.get(uri);
-      if (exact) return { compiled: exact, variables: {} };
-      // Some templates take time by the square or cube of a URI's length to find that it is none of theirs.
-      if (uri.length > LONGEST_URI) return undefined;
-      for (const compiled of templates) {
-        const variables = compiled.template?.match(uri);
-        if (variables) return { compiled, variables };
-      }
-      return undefined;
-    },
+    find,
+    needed,
     completer(ref, argument) {
       const target = completed(ref);
       if (!target.names.includes(argument)) {
@@ -153,6 +181,49 @@ export function compile(options: RegistryOptions): Registry {
       return target.complete?.[argument];
     },
   };
+
+  function find(uri: string): { compiled: CompiledResource; variables: Record<string, string> } | undefined {
+    const exact = fixed.get(uri);
+    if (exact) return { compiled: exact, variables: {} };
+    // Some templates take time by the square or cube of a URI's length to find that it is none of theirs.
+    if (uri.length > LONGEST_URI) return undefined;
+    for (const compiled of templates) {
+      const variables = compiled.template?.match(uri);
+      if (variables) return { compiled, variables };
+    }
+    return undefined;
+  }
+
+  function needed(method: string, params: Params): readonly string[] {
+    if (scopes.size === 0) return NO_SCOPES;
+    switch (method) {
+      case 'tools/call':
+        return tools.get(params.name as string)?.scopes ?? NO_SCOPES;
+      case 'prompts/get':
+        return prompts.get(params.name as string)?.scopes ?? NO_SCOPES;
+      case 'resources/read':
+      case 'resources/subscribe':
+        return ofResource(params.uri);
+      case 'completion/complete':
+        return ofReference(params.ref);
+      case 'subscriptions/listen': {
+        const uris = isObject(params.notifications) ? params.notifications.resourceSubscriptions : undefined;
+        return Array.isArray(uris) ? [...new Set(uris.flatMap(ofResource))] : NO_SCOPES;
+      }
+      default:
+        return NO_SCOPES;
+    }
+  }
+
+  function ofResource(uri: unknown): readonly string[] {
+    return (typeof uri === 'string' && find(uri)?.compiled.scopes) || NO_SCOPES;
+  }
+
+  function ofReference(ref: unknown): readonly string[] {
+    if (!isObject(ref)) return NO_SCOPES;
+    if (ref.type === 'ref/prompt') return prompts.get(ref.name as string)?.scopes ?? NO_SCOPES;
+    return templates.find(({ template }) => template?.template === ref.uri)?.scopes ?? ofResource(ref.uri);
+  }
 
   function addTool(tool: Tool): void {
     const { name, config } = tool;
@@ -171,13 +242,19 @@ export function compile(options: RegistryOptions): Registry {
       input: validator(schema),
       output: output && validator(output),
       headers: paramHeaders(inputSchema),
+      scopes: scopesOf(tool),
+      rateLimit: config.rateLimit,
     });
     const { title, description, annotations, icons, _meta } = config;
     const shown = { name, title, description, inputSchema, annotations, icons, _meta };
-    lists.tools.stateless.push(JSON.stringify({ ...shown, outputSchema }));
-    lists.tools.stateful.push(
-      JSON.stringify({ ...shown, outputSchema: outputSchema?.type === 'object' ? outputSchema : undefined }),
-    );
+    lists.tools?.push({
+      scopes: scopesOf(tool),
+      stateless: JSON.stringify({ ...shown, outputSchema }),
+      stateful: JSON.stringify({
+        ...shown,
+        outputSchema: outputSchema?.type === 'object' ? outputSchema : undefined,
+      }),
+    });
   }
 
   function addPrompt(prompt: Prompt): void {
@@ -189,15 +266,19 @@ export function compile(options: RegistryOptions): Registry {
       const { description, title } = type.meta() ?? {};
       return { name: field, title, description, required: !type.safeParse(undefined).success };
     });
-    prompts.set(name, { prompt, args: validator(schema), names: fields.map(([field]) => field) });
+    prompts.set(name, {
+      prompt,
+      scopes: scopesOf(prompt),
+      args: validator(schema),
+      names: fields.map(([field]) => field),
+    });
     checkCompleted(
       config.complete,
       fields.map(([field]) => field),
     );
     const { title, description, icons, _meta } = config;
     const shown = JSON.stringify({ name, title, description, arguments: args, icons, _meta });
-    lists.prompts.stateful.push(shown);
-    lists.prompts.stateless.push(shown);
+    lists.prompts?.push({ scopes: scopesOf(prompt), stateful: shown, stateless: shown });
   }
 
   function addResource(resource: Resource): void {
@@ -205,8 +286,11 @@ export function compile(options: RegistryOptions): Registry {
     const { title, description, mimeType, annotations, icons, size, _meta } = config;
     const shown = { name, title, description, mimeType, annotations, icons, _meta };
     const template = uri.includes('{') ? uriTemplate(uri) : undefined;
-    const compiled = { resource, template, cache: policy(config.cache) };
-    const list = template ? lists.resourceTemplates : lists.resources;
+    const own = scopesOf(resource);
+    const cached = policy(config.cache);
+    // What only some may read is private, whatever its author says (2026-07-28, caching).
+    if (own.length > 0) cached.cacheScope = 'private';
+    const compiled = { resource, template, scopes: own, cache: cached };
     if (template) {
       if (templates.some((other) => other.resource.uri === uri)) throw new Error(`its template ${quote(uri)} is taken`);
       checkCompleted(config.complete, template.variables);
@@ -218,8 +302,7 @@ export function compile(options: RegistryOptions): Registry {
       fixed.set(uri, compiled);
     }
     const entry = JSON.stringify(template ? { uriTemplate: uri, ...shown } : { uri, ...shown, size });
-    list.stateful.push(entry);
-    list.stateless.push(entry);
+    lists[template ? 'resourceTemplates' : 'resources']?.push({ scopes: own, stateful: entry, stateless: entry });
   }
 
   function checkCompleted(complete: object | undefined, known: readonly string[]): void {
@@ -258,8 +341,64 @@ export function compile(options: RegistryOptions): Registry {
   }
 }
 
-function entries(): { stateful: string[]; stateless: string[] } {
-  return { stateful: [], stateless: [] };
+/** What stands in a list for one feature, as JSON, by era. */
+interface Entry {
+  readonly scopes: readonly string[];
+  readonly stateful: string;
+  readonly stateless: string;
+}
+
+const NO_SCOPES: readonly string[] = Object.freeze([]);
+/** RFC 6749, 3.3: a scope token. */
+const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
+
+/** The scopes that a feature names. @throws Error when one is none */
+function scopesOf(feature: Feature): readonly string[] {
+  const { scopes } = feature.config;
+  if (scopes === undefined || scopes.length === 0) return NO_SCOPES;
+  for (const scope of scopes) {
+    if (typeof scope !== 'string' || !SCOPE.test(scope))
+      throw new Error(`${quote(scope)} is not a scope (RFC 6749, 3.3)`);
+  }
+  return scopes;
+}
+
+/** Whether a caller has all scopes of `needed`. */
+export function covers(principal: Principal | undefined, needed: readonly string[]): boolean {
+  return needed.length === 0 || (principal !== undefined && needed.every((scope) => principal.scopes.includes(scope)));
+}
+
+/** Views of one list kept: one for each set of scopes that makes a difference. */
+const MOST_VIEWS = 64;
+
+/** Makes a view of a list for each caller that sees another part of it, once. */
+function viewsOf<V>(
+  entries: readonly Entry[],
+  make: (visible: readonly Entry[]) => V,
+): (principal: Principal | undefined) => V {
+  if (entries.every(({ scopes }) => scopes.length === 0)) {
+    const whole = make(entries);
+    return () => whole;
+  }
+  const byCaller = new WeakMap<Principal, V>();
+  const views = new Map<string, V>();
+  const view = (principal: Principal | undefined): V => {
+    const visible = entries.filter(({ scopes }) => covers(principal, scopes));
+    const key = visible.map((entry) => entries.indexOf(entry)).join(' ');
+    const known = views.get(key);
+    if (known) return known;
+    if (views.size >= MOST_VIEWS) views.clear();
+    const made = make(visible);
+    views.set(key, made);
+    return made;
+  };
+  return (principal) => {
+    const known = principal && byCaller.get(principal);
+    if (known) return known;
+    const found = view(principal);
+    if (principal) byCaller.set(principal, found);
+    return found;
+  };
 }
 
 function policy({ ttlMs = 0, cacheScope = 'private' }: CachePolicy = {}): Required<CachePolicy> {
@@ -273,7 +412,8 @@ function policy({ ttlMs = 0, cacheScope = 'private' }: CachePolicy = {}): Requir
 /** Pages are encoded once; a cursor is the opaque name of a page. */
 function paginate(
   list: string,
-  items: readonly string[],
+  items: readonly Entry[],
+  era: 'stateful' | 'stateless',
   size: number,
   prefix: string,
 ): (cursor: unknown) => EncodedResult {
@@ -282,7 +422,10 @@ function paginate(
   let first = new EncodedResult('');
   const count = Math.max(1, Math.ceil(items.length / size));
   for (let page = 0; page < count; page++) {
-    const slice = items.slice(page * size, (page + 1) * size).join(',');
+    const slice = items
+      .slice(page * size, (page + 1) * size)
+      .map((item) => item[era])
+      .join(',');
     const next = page + 1 < count ? `,"nextCursor":"${name(page + 1)}"` : '';
     const result = new EncodedResult(`${prefix}"${list}":[${slice}]${next}}`);
     if (page === 0) first = result;

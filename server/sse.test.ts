@@ -8,7 +8,7 @@ const LIMITS = { events: 1000, bytes: 100_000, ahead: 1000, total: 1_000_000 };
 function setUp({ limits, ...owner }: StreamOwner & { limits?: Partial<StreamLimits> } = {}) {
   const clock = manualClock();
   const counts = streamCounts();
-  const shared = { heartbeat: heartbeat(clock, 8000, 60_000, true), counts, limits: { ...LIMITS, ...limits } };
+  const shared = { clock, heartbeat: heartbeat(clock, 8000, 60_000, true), counts, limits: { ...LIMITS, ...limits } };
   const make = (more: StreamOwner = {}) => new EventStream(shared, { id: 's', ...owner, ...more });
   return { clock, counts, make, stream: make() };
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
 
 const encoder = new TextEncoder();
 const BEAT = encoder.encode(': \n\n');
@@ -33,6 +34,9 @@ export interface StreamCounts {
   kept: number;
   /** Readers cut because they fell behind or stood still. */
   slow: number;
+  /** Events stored, so that they can be asked for again, and those of them that were. */
+  stored: number;
+  replayed: number;
   /** Events dropped from logs before a reader had them. */
   lost: number;
   /** Heartbeats sent. */
@@ -41,12 +45,23 @@ export interface StreamCounts {
   relieve: () => boolean;
 }
 
+/** @param config the knobs that bound a stream */
+export function streamLimits(config: Config): StreamLimits {
+  return {
+    events: config.MCP_REPLAY_EVENTS,
+    bytes: config.MCP_REPLAY_BYTES,
+    total: config.MCP_REPLAY_TOTAL,
+    ahead: Math.min(65_536, config.MCP_REPLAY_BYTES / 4),
+  };
+}
+
 export function streamCounts(): StreamCounts {
-  return { open: 0, kept: 0, slow: 0, lost: 0, beats: 0, relieve: () => false };
+  return { open: 0, kept: 0, stored: 0, replayed: 0, slow: 0, lost: 0, beats: 0, relieve: () => false };
 }
 
 /** What all streams of a server share. */
 export interface StreamShared {
+  readonly clock: Clock;
   readonly limits: StreamLimits;
   readonly heartbeat: Heartbeat;
   readonly counts: StreamCounts;
@@ -124,6 +139,7 @@ export class EventStream {
     this.#frames.push(frame);
     this.#size += frame.length;
     counts.kept += frame.length;
+    if (id !== undefined) counts.stored++;
     this.#connection?.wake();
   }
 
@@ -167,6 +183,7 @@ export class EventStream {
   connect(after?: number, opening?: string, retry_ms?: number): ReadableStream<Uint8Array> {
     this.disconnect(retry_ms);
     const connection = new Connection(this, after === undefined ? this.#untaken : after + 1, opening);
+    if (after !== undefined) this.shared.counts.replayed += this.next - Math.max(connection.cursor, this.#first);
     if (!(this.#ended && connection.cursor >= this.next)) this.#connection = connection;
     return connection.body;
   }
@@ -178,6 +195,11 @@ export class EventStream {
     this.#connection = undefined;
     connection.close(retry_ms);
     this.#released();
+  }
+
+  /** Calls `over` should the connection that is open now still be open after `ms` milliseconds. */
+  limit(ms: number, over: () => void): void {
+    this.#connection?.limit(ms, over);
   }
 
   /** Closes the connection once its reader was given what waits: it must know an event id to come back with. */
@@ -300,6 +322,7 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
   #missed = 0;
   /** @internal Where the heartbeat keeps it. */
   beats: unknown;
+  #unlimit: (() => void) | undefined;
 
   constructor(stream: EventStream, cursor: number, opening?: string) {
     this.#stream = stream;
@@ -336,6 +359,12 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
     } else if (++this.#missed > missable) {
       this.#stream.stalled();
     }
+  }
+
+  /** @internal See `EventStream.limit`. */
+  limit(ms: number, over: () => void): void {
+    // Longer than a timer can be is for ever.
+    if (!this.#closed && ms < 2 ** 31) this.#unlimit = this.#stream.shared.clock.after(ms, over);
   }
 
   flush(): void {
@@ -386,6 +415,7 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
 
   #finish(): void {
     this.#closed = true;
+    this.#unlimit?.();
     this.#stream.shared.counts.open--;
     this.#stream.shared.heartbeat.leave(this);
   }

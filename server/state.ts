@@ -113,6 +113,8 @@ export interface SessionStates {
   readonly size: number;
   readonly retained: number;
   values(): Iterable<SessionState>;
+  /** Sends the readers of streams that no call writes to away, to come back: another node serves them. */
+  hangUp(): void;
   close(): void;
 }
 
@@ -272,6 +274,9 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       return retained.size;
     },
     values: () => states.values(),
+    hangUp() {
+      for (const { standalone } of states.values()) standalone?.hangUp(config.MCP_RETRY);
+    },
     close() {
       for (const state of [...states.values()]) {
         state.standalone?.hangUp(config.MCP_RETRY);

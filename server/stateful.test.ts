@@ -305,7 +305,7 @@ test('2025-03-26: slow requests of a batch are counted once, can be cancelled on
         'notifications/message',
       ]);
       await turn();
-      assert.equal(client.server.stats().calls, 4);
+      assert.equal(client.server.stats().calls, 3);
       assert.equal((await session.tell(cancel('b'))).status, 202);
       assert.deepEqual(
         contexts.map(({ signal }) => signal.aborted),
@@ -447,7 +447,13 @@ test('more calls than the bound answer 503 with Retry-After, in both eras', asyn
         await client.tellModern({ id: 2, method: 'tools/call', params: { name: 'echo', arguments: { text: 'a' } } }),
       ];
       for (const answer of answers) {
-        refused(answer, { status: 503, code: -32603, id: 2, says: /^All 1 calls are in use; try again later$/ });
+        refused(answer, {
+          status: 503,
+          code: -32603,
+          data: { retryAfter_s: 1 },
+          id: 2,
+          says: /^All 1 calls are in use; try again later$/,
+        });
         assert.equal(answer.headers.get('retry-after'), '1');
       }
       runs[0]?.end('done');
@@ -649,7 +655,12 @@ test(
       const [a, b] = [await client.initialize(), await client.initialize()];
       const first = await a.listen();
       const answer = await read(await b.get());
-      refused(answer, { status: 503, code: -32603, says: /^All 1 streams are in use; try again later$/ });
+      refused(answer, {
+        status: 503,
+        code: -32603,
+        data: { retryAfter_s: 5 },
+        says: /^All 1 streams are in use; try again later$/,
+      });
       assert.equal(answer.headers.get('retry-after'), '5');
       await (await a.listen()).cut();
       await first.over;
@@ -1157,7 +1168,12 @@ test(
       const [a, b] = [await client.initialize(), await client.initialize()];
       await (await a.listen()).next();
       const answer = await read(await b.get());
-      refused(answer, { status: 503, code: -32603, says: /^All 1 sessions with state are in use; try again later$/ });
+      refused(answer, {
+        status: 503,
+        code: -32603,
+        data: { retryAfter_s: 5 },
+        says: /^All 1 sessions with state are in use; try again later$/,
+      });
       const level = await b.tell({ jsonrpc: '2.0', id: 'l', method: 'logging/setLevel', params: { level: 'error' } });
       refused(level, {
         status: 200,

@@ -3,11 +3,12 @@
  * to the client as JSON-RPC requests on the stream of the call.
  */
 
-import { Call, type Core, LEVELS, type Method } from './call.ts';
+import { type Answer, Call, type Core, LEVELS, type Method } from './call.ts';
 import { missing } from './capabilities.ts';
 import type { LogLevel } from './content.ts';
 import { elicitationParams } from './elicitation.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
+import type { Inbound } from './inbound.ts';
 import {
   ASSUMED_REVISION,
   accepted,
@@ -23,7 +24,6 @@ import {
   META,
   type Message,
   notificationText,
-  type Platform,
   quote,
   type RequestId,
   readableId,
@@ -51,21 +51,16 @@ import {
 
 export interface Stateful {
   /** POST of a parsed body. */
-  answer(
-    body: unknown,
-    version: string | null,
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
-  ): Response | Promise<Response>;
+  answer(body: unknown, version: string | null, inbound: Inbound): Response | Promise<Response>;
   /** GET: opens the session's stream, or resumes one. */
-  open(request: Request, platform: Platform, principal: Principal | undefined): Response | Promise<Response>;
+  open(inbound: Inbound): Response | Promise<Response>;
   /** DELETE: ends the session. */
-  end(request: Request, principal: Principal | undefined): Response | Promise<Response>;
+  end(inbound: Inbound): Response | Promise<Response>;
   readonly notify: Notify;
 }
 
 const FIRST_BYTE = ':\n\n';
+const EXPIRED = new ProtocolError(CODE.invalidRequest, 'The token that this call was made with has expired');
 /** An event id of ours: a stream id and a sequence number. */
 const EVENT_ID = /^([a-z0-9]{11,40})-(\d{1,15})$/;
 /** Where priming events and closing before the end began (SEP-1699). */
@@ -132,24 +127,18 @@ export function stateful(
     readonly sealed: Session | undefined;
 
     constructor(
-      http: Request,
-      platform: Platform,
+      inbound: Inbound,
       message: Message,
       revision: string,
-      principal: Principal | undefined,
       session: Session | undefined,
       exchange?: Exchange,
     ) {
-      super(core, http, platform, message, revision, principal, exchange);
+      super(core, inbound, message, revision, exchange);
       this.sealed = session;
     }
 
     get state(): SessionState | undefined {
       return this.sealed && states.find(this.sealed);
-    }
-
-    get session() {
-      return this.sealed && { key: this.sealed.key };
     }
 
     get client() {
@@ -161,7 +150,11 @@ export function stateful(
     }
 
     protected makeExchange(): Exchange {
-      return new Exchange(hostOf(this.sealed, [this]), this.platform, acceptsOf(this.http.headers.get('accept')));
+      return new Exchange(
+        hostOf(this.sealed, [this], this.principal),
+        this.platform,
+        acceptsOf(this.http.headers.get('accept')),
+      );
     }
 
     complete(body: string): string {
@@ -172,10 +165,10 @@ export function stateful(
       return JSON.stringify(outcome);
     }
 
-    protected failure(error: unknown): { text: string; status: number } {
+    protected failure(error: unknown): Answer {
       if (error instanceof MissingCapability && this.method === 'tools/call') {
         const result = { content: [{ type: 'text', text: error.message }], isError: true };
-        return { text: resultText(this.id, JSON.stringify(result)), status: 200 };
+        return { text: resultText(this.id, JSON.stringify(result)), status: 200, ending: 'tool_error' };
       }
       if (error instanceof MissingCapability)
         return this.errorAnswer({ code: CODE.invalidParams, message: error.message });
@@ -274,8 +267,17 @@ export function stateful(
   }
 
   /** Of a POST's exchange: its stream is the session's, its calls are found there by id. */
-  function hostOf(session: Session | undefined, calls: readonly StatefulCall[]): ExchangeHost {
+  function hostOf(
+    session: Session | undefined,
+    calls: readonly StatefulCall[],
+    principal: Principal | undefined,
+  ): ExchangeHost {
     return {
+      connected(stream) {
+        if (session) return endWith(principal, stream);
+        const left = core.admission.lifetime(principal);
+        if (left !== undefined) stream.limit(left, () => calls.forEach((call) => void call.fail(EXPIRED)));
+      },
       stream() {
         if (!session) {
           if (counts.open >= config.MCP_MAX_CONNECTIONS) return undefined;
@@ -287,12 +289,10 @@ export function stateful(
         return { stream, opening: FIRST_BYTE };
       },
       lingers() {
-        core.calls += calls.length;
         const state = session && states.make(session);
         if (state) for (const call of calls) if (!call.done) state.calls.set(call.id, call);
       },
       finished(exchange) {
-        if (exchange.lingering) core.calls -= calls.length;
         const state = session && states.find(session);
         if (!state) return;
         for (const call of calls) if (state.calls.get(call.id) === call) state.calls.delete(call.id);
@@ -304,54 +304,36 @@ export function stateful(
 
   // ---- POST ----
 
-  function answer(
-    body: unknown,
-    version: string | null,
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
-  ): Response | Promise<Response> {
+  function answer(body: unknown, version: string | null, inbound: Inbound): Response | Promise<Response> {
     const batch = Array.isArray(body);
     if (!batch) {
       const wrong = judge(body);
       if (wrong) return refuse(400, wrong.code, wrong.message, { id: readableId(body) });
     }
-    const accepts = acceptsOf(request.headers.get('accept'));
+    const accept = inbound.request.headers.get('accept');
+    const accepts = acceptsOf(accept);
     if (!accepts.json && !accepts.sse) {
       return refuse(
         406,
         CODE.invalidRequest,
-        `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`,
+        `Accept must allow application/json and text/event-stream, got ${quote(accept)}`,
         {
           id: readableId(body),
         },
       );
     }
-    const served = admit(body, version, request, platform, principal);
+    const served = admit(body, version, inbound);
     return accepts.json ? served : asStream(served);
   }
 
-  function admit(
-    body: unknown,
-    version: string | null,
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
-  ): Response | Promise<Response> {
-    const id = request.headers.get('mcp-session-id');
+  function admit(body: unknown, version: string | null, inbound: Inbound): Response | Promise<Response> {
+    const id = inbound.request.headers.get('mcp-session-id');
     if (!Array.isArray(body) && (body as unknown as Message).method === 'initialize')
-      return initialize(body as unknown as Message, id, platform, principal);
+      return initialize(body as unknown as Message, id, inbound);
 
     if (version !== null && !STATEFUL_REVISIONS.includes(version)) return unsupported(version, readableId(body));
     if (config.MCP_STATELESS) {
-      return serve(
-        body as unknown as Message | unknown[],
-        request,
-        platform,
-        principal,
-        undefined,
-        version ?? ASSUMED_REVISION,
-      );
+      return serve(body as unknown as Message | unknown[], inbound, undefined, version ?? ASSUMED_REVISION);
     }
     if (id === null) {
       return refuse(
@@ -361,17 +343,10 @@ export function stateful(
         { id: readableId(body) },
       );
     }
-    const opened = sessions.open(id, principal);
+    const opened = sessions.open(id, inbound.principal);
     const go = (session: Session | undefined) =>
       contradiction(session, version, readableId(body)) ??
-      serve(
-        body as unknown as Message | unknown[],
-        request,
-        platform,
-        principal,
-        session,
-        (session as Session).revision,
-      );
+      serve(body as unknown as Message | unknown[], inbound, session, (session as Session).revision);
     return opened instanceof Promise ? opened.then(go) : go(opened);
   }
 
@@ -401,13 +376,11 @@ export function stateful(
 
   function serve(
     body: Message | unknown[],
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
+    inbound: Inbound,
     session: Session | undefined,
     revision: string,
   ): Response | Promise<Response> {
-    if (Array.isArray(body)) return serveBatch(body, request, platform, principal, session, revision);
+    if (Array.isArray(body)) return serveBatch(body, inbound, session, revision);
     if (body.method === undefined) {
       take(body, session);
       return accepted();
@@ -418,23 +391,15 @@ export function stateful(
     }
     const taken = inProgress(body.id, session);
     if (taken !== undefined) return refuse(400, CODE.invalidRequest, taken, { id: body.id });
-    const refusal = full(body.id);
-    if (refusal) return refusal;
     const method = methods.get(body.method);
     if (!method)
       return jsonAnswer(
-        platform,
+        inbound.platform,
         errorText(body.id, CODE.methodNotFound, `Method ${quote(body.method)} is not supported`),
       );
-    return new StatefulCall(request, platform, body, revision, principal, session).run(method);
-  }
-
-  function full(id?: RequestId): Response | undefined {
-    if (core.calls < config.MCP_MAX_CALLS) return undefined;
-    return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, {
-      id,
-      headers: { 'retry-after': '1' },
-    });
+    return (
+      core.admission.serve(body, inbound, session) ?? new StatefulCall(inbound, body, revision, session).run(method)
+    );
   }
 
   /** Why an id cannot be used again, if it cannot. */
@@ -448,9 +413,7 @@ export function stateful(
   /** Batches, of 2025-03-26 alone (basic/index, Batching). */
   function serveBatch(
     items: unknown[],
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
+    inbound: Inbound,
     session: Session | undefined,
     revision: string,
   ): Response | Promise<Response> {
@@ -467,7 +430,7 @@ export function stateful(
     if (items.some((item) => (item as Message | null)?.params?._meta?.[META.protocolVersion] !== undefined)) {
       return refuse(400, CODE.invalidRequest, 'Revision 2026-07-28 has no batches; send one message per request');
     }
-    const refusal = full();
+    const refusal = core.admission.batch(items, inbound, session);
     if (refusal) return refusal;
     const errors: string[] = [];
     const requests: [Message, Method][] = [];
@@ -491,25 +454,20 @@ export function stateful(
     if (requests.length === 0 && errors.length === 0) return accepted();
     const calls: StatefulCall[] = [];
     const exchange = new Exchange(
-      hostOf(session, calls),
-      platform,
-      acceptsOf(request.headers.get('accept')),
+      hostOf(session, calls, inbound.principal),
+      inbound.platform,
+      acceptsOf(inbound.request.headers.get('accept')),
       requests.length + errors.length,
       true,
     );
-    for (const [message] of requests)
-      calls.push(new StatefulCall(request, platform, message, revision, principal, session, exchange));
+    for (const [message] of requests) calls.push(new StatefulCall(inbound, message, revision, session, exchange));
     for (const text of errors) exchange.answer(text);
     for (const [index, [, method]] of requests.entries()) calls[index]?.run(method);
     return exchange.response;
   }
 
-  async function initialize(
-    message: Message,
-    sessionId: string | null,
-    platform: Platform,
-    principal: Principal | undefined,
-  ): Promise<Response> {
+  async function initialize(message: Message, sessionId: string | null, inbound: Inbound): Promise<Response> {
+    const { platform, principal } = inbound;
     const id = message.id;
     if (id === undefined) return refuse(400, CODE.invalidRequest, 'initialize is a request and needs an "id"');
     if (sessionId !== null && !config.MCP_STATELESS) {
@@ -527,6 +485,8 @@ export function stateful(
             ? `"clientInfo" must be {name, version} of strings, got ${quote(clientInfo)}`
             : undefined;
     if (wrong) return jsonAnswer(platform, errorText(id, CODE.invalidParams, wrong));
+    const refusal = core.admission.serve(message, inbound, undefined);
+    if (refusal) return refusal;
     const revision = STATEFUL_REVISIONS.includes(protocolVersion as string)
       ? (protocolVersion as string)
       : (STATEFUL_REVISIONS[0] as string);
@@ -573,8 +533,7 @@ export function stateful(
 
   /** Serves a GET or DELETE in the moment its session is found alive: another request may be ending it. */
   function inSession(
-    request: Request,
-    principal: Principal | undefined,
+    { request, principal }: Inbound,
     serveIn: (session: Session) => Response | Promise<Response>,
   ): Response | Promise<Response> {
     const version = request.headers.get('mcp-protocol-version');
@@ -592,7 +551,9 @@ export function stateful(
     return opened instanceof Promise ? opened.then(go) : go(opened);
   }
 
-  function open(request: Request, platform: Platform, session: Session): Response {
+  function open({ request, platform, principal }: Inbound, session: Session): Response {
+    const refusal = core.admission.stream();
+    if (refusal) return refusal;
     const accept = request.headers.get('accept');
     if (!acceptsOf(accept).sse)
       return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`);
@@ -609,29 +570,37 @@ export function stateful(
 
     const replaced = resumed ?? known?.standalone;
     if (counts.open >= config.MCP_MAX_CONNECTIONS && !replaced?.connected) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, {
-        headers: { 'retry-after': '5' },
-      });
+      return core.admission.full('streams', `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`);
     }
     const state = states.make(session);
     if (!state) {
-      return refuse(
-        503,
-        CODE.internal,
+      return core.admission.full(
+        'sessions',
         `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`,
-        { headers: { 'retry-after': '5' } },
       );
     }
     // What waited is given to this reader: from now on it is worth telling again.
     if (!resumed || resumed === state.standalone) state.told();
-    if (resumed) return streamAnswer(platform, resumed.connect(after, FIRST_BYTE, config.MCP_RETRY));
+    if (resumed) {
+      const body = resumed.connect(after, FIRST_BYTE, config.MCP_RETRY);
+      endWith(principal, resumed);
+      return streamAnswer(platform, body);
+    }
 
     // A stream that is kept no longer cannot be replayed; what comes from now on can be heard.
     const stream = states.standalone(state);
     // The priming event is for the new reader, so the one before it must be gone.
     stream.disconnect(config.MCP_RETRY);
     if (session.revision >= POLLING) stream.write('');
-    return streamAnswer(platform, stream.connect(undefined, FIRST_BYTE));
+    const body = stream.connect(undefined, FIRST_BYTE);
+    endWith(principal, stream);
+    return streamAnswer(platform, body);
+  }
+
+  /** The connection ends with the token that it was opened by; with the next one the client can go on. */
+  function endWith(principal: Principal | undefined, stream: EventStream): void {
+    const left = core.admission.lifetime(principal);
+    if (left !== undefined) stream.limit(left, () => stream.hangUp(config.MCP_RETRY));
   }
 
   async function end(session: Session): Promise<Response> {
@@ -659,9 +628,8 @@ export function stateful(
 
   return {
     answer,
-    open: (request, platform, principal) =>
-      inSession(request, principal, (session) => open(request, platform, session)),
-    end: (request, principal) => inSession(request, principal, end),
+    open: (inbound) => inSession(inbound, (session) => open(inbound, session)),
+    end: (inbound) => inSession(inbound, end),
     notify: {
       toolsChanged: () => tell('notifications/tools/list_changed', undefined, listening),
       promptsChanged: () => tell('notifications/prompts/list_changed', undefined, listening),

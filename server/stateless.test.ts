@@ -13,6 +13,7 @@ import {
   sample,
   tool,
 } from '../server.ts';
+import { admission } from './admission.ts';
 import type { Core } from './call.ts';
 import {
   base64Value,
@@ -37,10 +38,15 @@ import {
 import { readConfig } from './config.ts';
 import { sharedMethods } from './dispatch.ts';
 import { settleWindow } from './exchange.ts';
+import { Inbound } from './inbound.ts';
+import { turnWatch } from './limits.ts';
 import { compile } from './registry.ts';
+import { running } from './running.ts';
 import { seal } from './seal.ts';
+import type { Sessions } from './session.ts';
 import { heartbeat, streamCounts } from './sse.ts';
 import { stateless } from './stateless.ts';
+import { upstreams } from './upstream.ts';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
@@ -1189,6 +1195,12 @@ test(
 );
 
 /** The era by itself, where requests have principals. */
+const NO_SESSIONS: Sessions = {
+  mint: () => Promise.reject(new Error('There are no sessions here')),
+  open: () => undefined,
+  end() {},
+};
+
 function withPrincipals() {
   const config = readConfig({});
   const clock = manualClock();
@@ -1199,6 +1211,7 @@ function withPrincipals() {
   });
   const registry = compile({ info: { name: 'a', version: '1' }, features: [asking], pageSize: 10 });
   const quiet = () => {};
+  const calls = running();
   const core: Core = {
     registry,
     config,
@@ -1208,7 +1221,19 @@ function withPrincipals() {
     heartbeat: heartbeat(clock, 1000, 1000, true),
     limits: { events: 1, bytes: 1024, ahead: 1024, total: 1024 },
     notify: { toolsChanged: quiet, promptsChanged: quiet, resourcesChanged: quiet, resourceUpdated: quiet },
-    calls: 0,
+    running: calls,
+    admission: admission({
+      config,
+      clock,
+      registry,
+      sessions: NO_SESSIONS,
+      running: calls,
+      auth: undefined,
+      turns: turnWatch(clock),
+      refused: quiet,
+    }),
+    observer: { begin: () => undefined, ended: quiet },
+    upstreams: upstreams({ config, clock, trusted: [] }),
     questions: 0,
     report: () => 'none',
   };
@@ -1219,7 +1244,9 @@ function withPrincipals() {
     const body = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'asking', ...more, _meta } };
     const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': 'asking' };
     const request = new Request('http://localhost/mcp', { method: 'POST', headers });
-    return read(await era.answer(body, MODERN, request, {}, principal));
+    const inbound = new Inbound(request, {});
+    inbound.principal = principal;
+    return read(await era.answer(body, MODERN, inbound));
   };
 }
 
@@ -1401,7 +1428,7 @@ test(
     async (client) => {
       const first = client.events(await listen(client, everything));
       const answer = await read(await listen(client, everything, id));
-      refused(answer, at(503, -32603, /^All 1 streams are in use; try again later$/));
+      refused(answer, at(503, -32603, /^All 1 streams are in use; try again later$/, { retryAfter_s: 5 }));
       assert.equal(answer.headers.get('retry-after'), '5');
       await first.cut();
       assert.equal(

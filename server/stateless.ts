@@ -3,10 +3,11 @@
  * the call as `input_required`, changes are heard on `subscriptions/listen`, hanging up cancels.
  */
 
-import { Call, type Core, LEVELS, type Method, type Outcome } from './call.ts';
+import { type Answer, Call, type Core, LEVELS, type Method, type Outcome } from './call.ts';
 import { missing } from './capabilities.ts';
 import type { LogLevel } from './content.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
+import type { Inbound } from './inbound.ts';
 import { headerText, NOT_VALID, paramMismatch } from './param-headers.ts';
 import {
   accepted,
@@ -20,7 +21,6 @@ import {
   type Message,
   notificationText,
   type Params,
-  type Platform,
   quote,
   type RequestId,
   readableId,
@@ -39,20 +39,14 @@ import {
   type ClientInfo,
   MissingCapability,
   type Notify,
-  type Principal,
+  ProtocolError,
   type Question,
   type Questions,
 } from './tool.ts';
 
 export interface Stateless {
   /** POST of a parsed body. */
-  answer(
-    body: unknown,
-    version: string | null,
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
-  ): Response | Promise<Response>;
+  answer(body: unknown, version: string | null, inbound: Inbound): Response | Promise<Response>;
   readonly notify: Notify;
   /** Listen streams open now. */
   readonly listening: number;
@@ -69,6 +63,7 @@ const NAMED = new Map([
 /** The methods that may answer `input_required`. */
 const MAY_ASK = new Set(NAMED.keys());
 const FIRST_BYTE = ':\n\n';
+const EXPIRED = new ProtocolError(CODE.invalidRequest, 'The token that this call was made with has expired');
 
 /** What travels, sealed, with the client's retry. */
 interface RequestState {
@@ -116,7 +111,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   class StatelessCall extends Call {
     readonly era = 'stateless';
-    readonly session = undefined;
+    readonly sealed = undefined;
     readonly client: { info: ClientInfo | undefined; capabilities: ClientCapabilities };
     readonly logLevel: LogLevel | undefined;
     /** What came with the retry; undefined on a first try. */
@@ -127,14 +122,8 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     #fresh = true;
     #asked: InputRequired | undefined;
 
-    constructor(
-      http: Request,
-      platform: Platform,
-      message: Message,
-      principal: Principal | undefined,
-      revision: string,
-    ) {
-      super(core, http, platform, message, revision, principal);
+    constructor(inbound: Inbound, message: Message, revision: string) {
+      super(core, inbound, message, revision);
       const meta = message.params?._meta ?? {};
       this.client = {
         info: clientInfo(meta[META.clientInfo]),
@@ -155,17 +144,18 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
           });
           return { stream, opening: FIRST_BYTE };
         },
+        connected: (stream) => {
+          const left = core.admission.lifetime(this.principal);
+          if (left !== undefined) stream.limit(left, () => this.fail(EXPIRED));
+        },
         lingers: () => {
-          core.calls++;
           // Before the answer is a stream only this signal tells that the client hung up. It is dear on Deno, so it is
           // touched only for calls that last.
           this.http.signal.addEventListener('abort', gone);
         },
         finished: (exchange) => {
-          if (!exchange.lingering) return;
-          core.calls--;
           // The signal may outlive the call, and would keep it.
-          this.http.signal.removeEventListener('abort', gone);
+          if (exchange.lingering) this.http.signal.removeEventListener('abort', gone);
         },
       };
     }
@@ -187,7 +177,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       return JSON.stringify({ resultType, ...rest, _meta: { ...(isObject(_meta) && _meta), ...serverInfo } });
     }
 
-    protected failure(error: unknown): { text: string; status: number } {
+    protected failure(error: unknown): Answer {
       if (error instanceof MissingCapability) {
         const { message, required } = error;
         return this.errorAnswer(
@@ -316,13 +306,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   // ---- POST ----
 
-  function answer(
-    body: unknown,
-    version: string | null,
-    request: Request,
-    platform: Platform,
-    principal: Principal | undefined,
-  ): Response | Promise<Response> {
+  function answer(body: unknown, version: string | null, inbound: Inbound): Response | Promise<Response> {
     const wrong = judge(body);
     if (wrong) return refuse(400, wrong.code, wrong.message, { id: readableId(body) });
     const message = body as Message;
@@ -334,37 +318,33 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       return version !== null && isStatelessRevision(version) && !STATELESS_REVISIONS.includes(version)
         ? unsupported(undefined, version)
         : accepted();
-    const accepts = acceptsOf(request.headers.get('accept'));
+    const { headers } = inbound.request;
+    const accept = headers.get('accept');
+    const accepts = acceptsOf(accept);
     if (!accepts.json && !accepts.sse) {
       return refuse(
         406,
         CODE.invalidRequest,
-        `Accept must allow application/json and text/event-stream, got ${quote(request.headers.get('accept'))}`,
+        `Accept must allow application/json and text/event-stream, got ${quote(accept)}`,
         { id },
       );
     }
     if (!accepts.sse && method === 'subscriptions/listen') {
-      const accept = quote(request.headers.get('accept'));
-      return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${accept}`, { id });
+      return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`, { id });
     }
     const run = methods.get(method);
-    const refusal = ladder(
+    const wrongly = ladder(
       message,
       id,
       version,
-      request.headers,
+      headers,
       run !== undefined || (listens && method === 'subscriptions/listen'),
     );
+    const refusal = wrongly ?? core.admission.serve(message, inbound, undefined);
     if (refusal) return refusal;
-    if (!run) return listen(message, id, platform);
-    if (core.calls >= config.MCP_MAX_CALLS) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, {
-        id,
-        headers: { 'retry-after': '1' },
-      });
-    }
+    if (!run) return listen(message, id, inbound);
     const revision = message.params?._meta?.[META.protocolVersion] as string;
-    const call = new StatelessCall(request, platform, message, principal, revision);
+    const call = new StatelessCall(inbound, message, revision);
     const served =
       message.params?.requestState === undefined || !MAY_ASK.has(method)
         ? call.run(run)
@@ -428,7 +408,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   // ---- subscriptions/listen ----
 
-  function listen(message: Message, id: RequestId, platform: Platform): Response {
+  function listen(message: Message, id: RequestId, { platform, principal }: Inbound): Response {
     const asked = message.params?.notifications;
     if (!isObject(asked))
       return refuse(200, CODE.invalidParams, `"notifications" must be an object, got ${quote(asked)}`, { id });
@@ -452,10 +432,11 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       }
     }
     if (counts.open >= config.MCP_MAX_CONNECTIONS) {
-      return refuse(503, CODE.internal, `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`, {
+      return core.admission.full(
+        'streams',
+        `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`,
         id,
-        headers: { 'retry-after': '5' },
-      });
+      );
     }
     const { tools, prompts, resources } = registry.capabilities;
     const gone = () => {
@@ -486,7 +467,19 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       }),
     );
     listeners.add(listener);
-    return streamAnswer(platform, stream.connect());
+    const body = stream.connect();
+    const left = core.admission.lifetime(principal);
+    if (left !== undefined) stream.limit(left, () => finish(listener));
+    return streamAnswer(platform, body);
+  }
+
+  /** Ends a listen stream with its result (Graceful Closure). */
+  function finish(listener: Listener): void {
+    const { id, stream } = listener;
+    listeners.delete(listener);
+    const _meta = { [META.subscriptionId]: id, ...serverInfo };
+    stream.write(resultText(id, JSON.stringify({ resultType: 'complete', _meta })));
+    stream.end();
   }
 
   function tell(method: string, params: object, hears: (listener: Listener) => boolean): void {
@@ -509,12 +502,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
         tell('notifications/resources/updated', { uri }, (listener) => watches(listener.uris, uri)),
     },
     close() {
-      for (const { id, stream } of listeners) {
-        const _meta = { [META.subscriptionId]: id, ...serverInfo };
-        stream.write(resultText(id, JSON.stringify({ resultType: 'complete', _meta })));
-        stream.end();
-      }
-      listeners.clear();
+      for (const listener of [...listeners]) finish(listener);
     },
   };
 }

@@ -431,7 +431,7 @@ test(
       const [one, two, three] = sessions;
       const open = [await one?.listen(), await two?.listen()];
       const answer = await read((await three?.get()) as Response);
-      refused(answer, { status: 503, code: -32603, says: /All 2 streams are in use/ });
+      refused(answer, { status: 503, code: -32603, data: { retryAfter_s: 5 }, says: /All 2 streams are in use/ });
       assert.equal(answer.headers.get('retry-after'), '5');
       const modern = await client.tellModern({ method: 'subscriptions/listen', params: { notifications: {} } });
       assert.equal(modern.status, 503);
@@ -487,7 +487,12 @@ test(
       assert.equal((await idle.request('ping')).status, 404);
       const fourth = await client.initialize();
       const answer = await read(await fourth.get());
-      refused(answer, { status: 503, code: -32603, says: /All 2 sessions with state are in use/ });
+      refused(answer, {
+        status: 503,
+        code: -32603,
+        data: { retryAfter_s: 5 },
+        says: /All 2 sessions with state are in use/,
+      });
       assert.equal((await fourth.request('ping')).status, 200, 'a session without state needs no room');
       await events[0]?.cut();
       const admitted = await fourth.listen();
@@ -586,7 +591,7 @@ test('past MCP_MAX_CALLS a request answers 503 with Retry-After, until a call en
       await entered;
       await clock.advance(1);
       const answer = await session.tell({ jsonrpc: '2.0', id: 2, method: 'ping' });
-      refused(answer, { status: 503, code: -32603, id: 2, says: /All 1 calls are in use/ });
+      refused(answer, { status: 503, code: -32603, data: { retryAfter_s: 1 }, id: 2, says: /All 1 calls are in use/ });
       assert.equal(answer.headers.get('retry-after'), '1');
       assert.equal((await client.tellModern({ method: 'tools/list' })).status, 503);
       release('over');

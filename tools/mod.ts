@@ -1,6 +1,7 @@
 /** The features this server offers. A new tool is one import and one entry in the list. */
 
 import type { Feature } from '../server/tool.ts';
+import { account } from './account.ts';
 import { countdown } from './countdown.ts';
 import { echo } from './echo.ts';
 import { weather } from './weather.ts';
@@ -12,5 +13,10 @@ export interface Knobs {
 }
 
 export function features(knobs: Knobs): Feature[] {
-  return [echo, countdown, ...weather({ geocodingUrl: knobs.MCP_GEOCODING_URL, forecastUrl: knobs.MCP_FORECAST_URL })];
+  return [
+    echo,
+    countdown,
+    account,
+    ...weather({ geocodingUrl: knobs.MCP_GEOCODING_URL, forecastUrl: knobs.MCP_FORECAST_URL }),
+  ];
 }

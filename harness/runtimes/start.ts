@@ -22,7 +22,7 @@ export interface StartOptions {
   runtime: Runtime;
   /** A module whose default export has `fetch`; relative to the root of the repository. Default `server.ts`. */
   entry?: string;
-  /** Environment variables for the server; on workerd those named `MCP_*` become bindings. */
+  /** Environment variables for the server, which logs no requests and ends without delay unless told; on workerd those named `MCP_*` become bindings. */
   env?: Record<string, string>;
   /** The loopback port. Default: a free one. */
   port?: number;
@@ -55,7 +55,7 @@ const KEPT_OUTPUT = 256 * 1024;
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { runtime, entry = 'server.ts', env = {} } = options;
   const port = await freePort(options.port ?? 0);
-  const settings = { MCP_HOST: HOST, ...env, MCP_PORT: String(port) };
+  const settings = { MCP_HOST: HOST, MCP_LOG_LEVEL: 'warn', MCP_DRAIN_DELAY: '0', ...env, MCP_PORT: String(port) };
   const { args, folder } = await commandLine(runtime, resolve(ROOT, entry), port, settings);
 
   const child = spawn(resolve(ROOT, 'node_modules/.bin', runtime), args, {

@@ -1,0 +1,123 @@
+/** What the operator is told of each request: metrics, one line of the log, an audit line where it took scopes, a span. */
+
+import type { Call, CallSpan, Ending, Observer } from './call.ts';
+import type { Inbound } from './inbound.ts';
+import type { Logger } from './log.ts';
+import type { ServerMetrics } from './metrics.ts';
+import type { Registry } from './registry.ts';
+import type { RequestSpan, Telemetry } from './telemetry.ts';
+
+export interface ObserverOptions {
+  registry: Registry;
+  metrics: ServerMetrics;
+  log: Logger | undefined;
+  telemetry: Telemetry;
+  /** The caller's address, behind trusted proxies. */
+  addressOf(inbound: Inbound): string | undefined;
+}
+
+export interface RequestObserver extends Observer {
+  /** An HTTP request was answered; with a stream that goes on where its calls do. */
+  responded(inbound: Inbound, response: Response): void;
+  /** How long no request has come, ms. */
+  readonly quiet_ms: number;
+}
+
+export function observer({ registry, metrics, log, telemetry, addressOf }: ObserverOptions): RequestObserver {
+  let last = Number.NEGATIVE_INFINITY;
+
+  return {
+    get quiet_ms() {
+      return performance.now() - last;
+    },
+
+    begin(call): CallSpan | undefined {
+      if (!telemetry.registered) return undefined;
+      const { method, params, inbound } = call;
+      const { name, uri } = params;
+      return telemetry.begin({
+        method,
+        id: call.id,
+        revision: call.revision,
+        session: call.sealed?.key,
+        meta: params._meta,
+        headers: inbound.request.headers,
+        address: addressOf(inbound),
+        tool: method === 'tools/call' && registry.tools.has(name as string) ? (name as string) : undefined,
+        prompt: method === 'prompts/get' && registry.prompts.has(name as string) ? (name as string) : undefined,
+        uri: typeof uri === 'string' ? uri : undefined,
+      });
+    },
+
+    ended(call, ending, error) {
+      const { method, params, inbound } = call;
+      const tool = method === 'tools/call' && typeof params.name === 'string' ? params.name : '';
+      const took_ms = performance.now() - inbound.arrived;
+      metrics.call(call.era, call.revision, method, tool, ending, errorTypeOf(ending, error), took_ms / 1000);
+      (call.span as RequestSpan | undefined)?.end(ending, error);
+      if (log) write(log, call, ending, error, took_ms);
+    },
+
+    responded(inbound, response) {
+      last = inbound.arrived;
+      const { request } = inbound;
+      metrics.response(request.method, response.status);
+      // Calls tell of themselves when they end.
+      if (!log || inbound.calls > 0 || (response.status < 400 && !log.enabled('info'))) return;
+      log.request({
+        http: request.method,
+        path: request.url,
+        status: response.status,
+        duration_ms: performance.now() - inbound.arrived,
+        subject: inbound.principal?.subject,
+        address: addressOf(inbound),
+      });
+    },
+  };
+
+  function write(log: Logger, call: Call, ending: Ending, error: number | undefined, took_ms: number): void {
+    const { inbound, params, principal, method } = call;
+    const tool = method === 'tools/call' ? registry.tools.get(params.name as string) : undefined;
+    const audited = principal !== undefined && tool !== undefined && tool.scopes.length > 0;
+    if (!audited && ending === 'ok' && !log.enabled('info')) return;
+    const shared = {
+      id: call.id,
+      session: call.sealed?.key,
+      subject: principal?.subject,
+      address: addressOf(inbound),
+      outcome: ending,
+      trace_id: (call.span as RequestSpan | undefined)?.traceId,
+    };
+    log.request({
+      ...shared,
+      http: inbound.request.method,
+      path: inbound.request.url,
+      status: 200,
+      duration_ms: took_ms,
+      method,
+      name: targetOf(params),
+      code: error,
+      era: call.era,
+      revision: call.revision,
+      arguments: params.arguments,
+    });
+    if (audited)
+      log.audit({
+        ...shared,
+        subject: principal.subject,
+        tool: tool.name,
+        scopes: tool.scopes,
+        correlation: call.correlation,
+      });
+  }
+}
+
+function targetOf({ name, uri }: Call['params']): string | undefined {
+  return typeof name === 'string' ? name : typeof uri === 'string' ? uri : undefined;
+}
+
+/** What failed, as the conventions tell it: a code, or that the tool says so. */
+function errorTypeOf(ending: Ending, error: number | undefined): string | undefined {
+  if (error !== undefined) return String(error);
+  return ending === 'tool_error' ? 'tool_error' : undefined;
+}
