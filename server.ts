@@ -33,7 +33,7 @@ import { stateful } from './server/stateful.ts';
 import { stateless } from './server/stateless.ts';
 import { statistics } from './server/stats.ts';
 import { memoryStore } from './server/store.ts';
-import type { Notify } from './server/tool.ts';
+import type { Notify, Principal } from './server/tool.ts';
 import { upstreams } from './server/upstream.ts';
 
 export { application, start } from './server/application.ts';
@@ -115,6 +115,8 @@ export function createServer(options: ServerOptions): Server {
     inform(modern);
   };
   const gate = gates(config);
+  const tooLong = (length: number) =>
+    refuse(414, CODE.invalidRequest, `The URL must have at most ${config.MCP_MAX_URL} characters, got ${length}`);
   const limits = { body: config.MCP_MAX_BODY, depth: config.MCP_MAX_DEPTH };
 
   /** Every method at the MCP endpoint but POST. */
@@ -135,21 +137,6 @@ export function createServer(options: ServerOptions): Server {
     return era.answer(message, version, inbound);
   }
 
-  /** A request to the MCP endpoint: who calls, how much of it, then what. */
-  async function endpoint(inbound: Inbound): Promise<Response> {
-    const { request } = inbound;
-    if (tokens) {
-      const verified = tokens.principal(request);
-      const principal = verified instanceof Promise ? await verified : verified;
-      if (principal instanceof Response) return principal;
-      inbound.principal = principal;
-    }
-    const barred = door.door(inbound);
-    const refusal = barred instanceof Promise ? await barred : barred;
-    if (refusal) return refusal;
-    return request.method === 'POST' ? post(await readMessage(request, limits), inbound) : verb(inbound);
-  }
-
   const elsewhere = Router()
     .all('/.well-known/oauth-protected-resource*', ({ method }: Request, { path }: Target) =>
       tokens?.metadata(path, method),
@@ -162,28 +149,32 @@ export function createServer(options: ServerOptions): Server {
       ),
     );
 
-  async function respond(inbound: Inbound): Promise<Response> {
+  /** All that stands before the MCP endpoint. @returns the answer to what goes no further */
+  function enter(inbound: Inbound): Response | undefined | Promise<Response | undefined> {
     const { request, platform } = inbound;
     const { headers, url, method } = request;
-    if (url.length > config.MCP_MAX_URL) {
-      return refuse(
-        414,
-        CODE.invalidRequest,
-        `The URL must have at most ${config.MCP_MAX_URL} characters, got ${url.length}`,
-      );
-    }
+    if (url.length > config.MCP_MAX_URL) return tooLong(url.length);
     const origin = headers.get('origin');
     const target = gate.target(url);
     const refusal = gate.refusal(headers, target, origin);
-    if (!refusal && method === 'OPTIONS' && origin !== null) return gate.preflight(request, origin);
-    // Probes come by address, not by name, and tell nothing; the rest is told to the operator alone.
-    const asked =
-      target.endpoint || (refusal && origin !== null)
-        ? undefined
-        : view.operate(request, target.path, platform, !refusal);
-    const answered = asked ?? refusal ?? (target.endpoint ? endpoint(inbound) : elsewhere.fetch(request, target));
-    const response: Response = answered instanceof Promise ? await answered : answered;
-    return origin === null || refusal ? response : gate.share(response, origin);
+    if (!refusal && origin !== null) {
+      inbound.origin = origin;
+      if (method === 'OPTIONS') return gate.preflight(request, origin);
+    }
+    if (!target.endpoint) {
+      // Probes come by address, not by name, and tell nothing; the rest is told to the operator alone.
+      const asked = refusal && origin !== null ? refusal : view.operate(request, target.path, platform, !refusal);
+      return asked ?? refusal ?? elsewhere.fetch(request, target);
+    }
+    if (refusal || !tokens) return refusal ?? door.door(inbound);
+    const caller = tokens.principal(request);
+    return caller instanceof Promise ? caller.then((known) => identify(inbound, known)) : identify(inbound, caller);
+  }
+
+  function identify(inbound: Inbound, caller: Principal | Response): ReturnType<typeof enter> {
+    if (caller instanceof Response) return caller;
+    inbound.principal = caller;
+    return door.door(inbound);
   }
 
   return {
@@ -195,7 +186,14 @@ export function createServer(options: ServerOptions): Server {
       const inbound = new Inbound(request, platformOf(kind, request, second, third));
       let response: Response;
       try {
-        response = await respond(inbound);
+        let answered = enter(inbound);
+        if (answered instanceof Promise) answered = await answered;
+        // Into the era, and out of it.
+        if (!answered) {
+          const served = request.method === 'POST' ? post(await readMessage(request, limits), inbound) : verb(inbound);
+          answered = served instanceof Promise ? await served : served;
+        }
+        response = inbound.origin === null ? answered : gate.share(answered, inbound.origin);
       } catch (error) {
         response = refuse(500, CODE.internal, `Internal error (${report(error, 'a request')})`);
       }

@@ -10,6 +10,8 @@ export class Inbound {
   readonly arrived: number = performance.now();
   /** Undefined where the server asks for no authorization. */
   principal: Principal | undefined;
+  /** The browser origin that may read the answer; null for none. */
+  origin: string | null = null;
   /** Requests in it that began to be served: each tells the operator of itself when it ends. */
   calls = 0;
 
