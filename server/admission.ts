@@ -87,8 +87,8 @@ export function admission(options: AdmissionOptions): Admission {
   };
 
   function callerOf({ principal, platform, request }: Inbound, session: Session | undefined): string {
-    if (principal) return `subject ${principal.subject}`;
-    return session ? `session ${session.key}` : address(platform.address, request.headers);
+    // As they are: what is put together anew is hashed anew, and where there are tokens all callers have one.
+    return principal?.subject ?? session?.key ?? address(platform.address, request.headers);
   }
 
   function scopes(needed: readonly string[], { principal }: Inbound, id: Message['id']): Response | undefined {

@@ -93,14 +93,17 @@ export async function send(url: string, shape: Shape, id: number): Promise<Answe
   return { status: response.status, text, message, messages: messages.length };
 }
 
-/** Opens a session by the handshake. @returns its id and the revision it negotiated */
-export async function openSession(url: string): Promise<{ id: string; version: string }> {
+/** Opens a session by the handshake. @param more headers, as authorization @returns its id and the revision it negotiated */
+export async function openSession(
+  url: string,
+  more: Record<string, string> = {},
+): Promise<{ id: string; version: string }> {
   const initialize = shapeOf('sessions', 'initialize', {
     protocolVersion: '2025-11-25',
     capabilities: {},
     clientInfo: { name: 'bench', version: '1' },
   });
-  const { 'mcp-protocol-version': _unknown, ...headers } = initialize.headers;
+  const { 'mcp-protocol-version': _unknown, ...headers } = { ...initialize.headers, ...more };
   const response = await fetch(url, { method: 'POST', headers, body: `${initialize.before}1${initialize.after}` });
   const text = await response.text();
   const id = response.headers.get('mcp-session-id');
@@ -115,14 +118,18 @@ export async function openSession(url: string): Promise<{ id: string; version: s
   return { id, version };
 }
 
-export async function openSessions(url: string, count: number): Promise<{ ids: string[]; version: string }> {
+export async function openSessions(
+  url: string,
+  count: number,
+  more?: Record<string, string>,
+): Promise<{ ids: string[]; version: string }> {
   const ids: string[] = [];
   let version = '';
   await Promise.all(
     Array.from({ length: Math.min(32, count) }, async () => {
       while (ids.length < count) {
         const at = ids.push('') - 1;
-        const opened = await openSession(url);
+        const opened = await openSession(url, more);
         ids[at] = opened.id;
         version = opened.version;
       }

@@ -16,7 +16,7 @@ import { type Machine, machine } from './machine.ts';
 import { type HeartbeatRow, heartbeats } from './measures/heartbeats.ts';
 import { bareStreams, idleMemory, type MemoryRow, streamMemory } from './measures/memory.ts';
 import { type StartRow, startTimes } from './measures/start.ts';
-import { calls, events, idleSessions, isOurs, lists, toolCounts } from './measures/throughput.ts';
+import { calls, events, guarded, idleSessions, isOurs, lists, toolCounts } from './measures/throughput.ts';
 import { type Contender, type Pace, type Row, series } from './series.ts';
 import { BENCH, RUNTIMES, type Runtime } from './servers.ts';
 import { heartbeatTable, loadTable, memoryTable, startTable } from './table.ts';
@@ -39,6 +39,7 @@ const MEASURES = [
   'lists',
   'tools',
   'idle',
+  'guarded',
   'events',
   'sessions-memory',
   'streams-memory',
@@ -129,6 +130,9 @@ async function run(measure: Measure, runtime: Runtime): Promise<void> {
       return;
     case 'idle':
       for (const target of own) await loaded(measure, runtime, idleSessions(target));
+      return;
+    case 'guarded':
+      for (const target of own) await loaded(measure, runtime, await guarded(target));
       return;
     case 'events':
       return loaded(measure, runtime, events(runtime, targets));

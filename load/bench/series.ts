@@ -10,6 +10,8 @@ export interface Contender {
   /** What sets it apart from others of the same target: the number of tools, of sessions. */
   detail?: string;
   env?: Record<string, string>;
+  /** Headers of every request, beside those of its shape. */
+  headers?: Record<string, string>;
   /** Sessions opened before the measuring, beside the 32 that are used. */
   idle?: number;
   /** Makes the request for the sessions that were opened. */
@@ -70,7 +72,7 @@ export async function series(
   const servers = new Map<string, Running>();
   try {
     for (const contender of contenders) {
-      const { target, era, idle = 0, env = {}, detail } = contender;
+      const { target, era, idle = 0, env = {}, headers = {}, detail } = contender;
       const label = labelOf(runtime, contender);
       progress(`${label}: start`);
       // The eras of one target share a process; what differs in its environment has one of its own.
@@ -81,10 +83,11 @@ export async function series(
         let opened = { ids: Array.from({ length: USED }, () => crypto.randomUUID() as string), version: '2025-11-25' };
         if (era === 'modern') opened.ids = [];
         else if (!target.raw) {
-          if (idle > 0) await openSessions(server.url, idle);
-          opened = await openSessions(server.url, USED);
+          if (idle > 0) await openSessions(server.url, idle, headers);
+          opened = await openSessions(server.url, USED, headers);
         }
-        const shape = contender.shape(opened.ids, opened.version);
+        const bare = contender.shape(opened.ids, opened.version);
+        const shape = { ...bare, headers: { ...bare.headers, ...headers } };
         // A raw handler that returns a fixed page knows no id.
         if (!(target.raw && contender.what === 'list')) await check(server.url, shape, contender.what);
         begun.push({ contender, server, shape, samples: [] });

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SignJWT } from 'jose';
 import { ECHO, type Era, LIST, STEPS, send, shapeOf } from '../messages.ts';
 import type { Contender } from '../series.ts';
 import { type Runtime, start } from '../servers.ts';
@@ -115,6 +116,34 @@ export function idleSessions(target: Target): Contender[] {
   ) as [Contender, ...Contender[]];
   return [first, ...more.map((contender) => ({ ...contender, base: first }))];
 }
+
+const SECRET = 'a secret that only this bench knows, and nobody else';
+const RESOURCE = 'http://localhost/mcp';
+
+/** What authorization, rate limits and the bounds of callers cost: the same server without them is the base. */
+export async function guarded(target: Target): Promise<Contender[]> {
+  const token = await new SignJWT({ scope: 'bench' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('bench')
+    .setAudience(RESOURCE)
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(SECRET));
+  const limits = { MCP_RATE_LIMIT: MANY, MCP_RATE_LIMIT_CALLS: MANY, MCP_RATE_LIMIT_INITIALIZE: MANY };
+  return ERAS.flatMap((era) => {
+    const open: Contender = { target, era, what: 'echo', shape: shape(era, ECHO) };
+    const shut: Contender = {
+      ...open,
+      detail: 'tokens and rate limits',
+      env: { MCP_AUTH_SECRET: SECRET, MCP_PUBLIC_URL: RESOURCE, ...limits },
+      headers: { authorization: `Bearer ${token}` },
+      base: open,
+    };
+    return [open, shut];
+  });
+}
+
+/** Counted, and never reached. */
+const MANY = '100000000/second';
 
 /** A call that is answered by ten progress events and its result. */
 export function events(runtime: Runtime, targets: readonly Target[]): Contender[] {
