@@ -5,7 +5,7 @@
  *     npm test [-- step ...]      only the steps named
  */
 import { spawn } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,11 +16,15 @@ interface Step {
   args: string[];
   /** Test files appended to `args`. A step that has none fails: without any, a test runner looks for its own. */
   files?: string[];
+  /** Programs of the system that it runs. In CI they must be there; elsewhere a step without them is named and left out. */
+  needs?: string[];
 }
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const UNIT_TESTS = ['server/*.test.ts', 'tools/*.test.ts'];
 const END_TO_END_TESTS = ['harness/*.test.ts', 'harness/fixtures/*.test.ts', 'harness/runtimes/*.test.ts'];
+
+const DEPLOYMENT_TESTS = ['harness/deployment/*.test.ts'];
 
 const files = (patterns: string[]): string[] =>
   globSync(patterns, { cwd: ROOT })
@@ -35,6 +39,13 @@ const STEPS: Step[] = [
   { name: 'bun', command: 'bun', args: ['test'], files: files(UNIT_TESTS) },
   { name: 'deno', command: 'deno', args: ['test', '-A', '--no-check'], files: files(UNIT_TESTS) },
   { name: 'harness', command: 'node', args: ['--test', '--test-reporter=spec'], files: files(END_TO_END_TESTS) },
+  {
+    name: 'deployment',
+    command: 'node',
+    args: ['--test', '--test-reporter=spec'],
+    files: files(DEPLOYMENT_TESTS),
+    needs: ['nginx', 'prometheus', 'promtool'],
+  },
   { name: 'referee', command: 'node', args: ['harness/referee.ts', '--all'] },
   {
     name: 'bench',
@@ -91,6 +102,11 @@ function run({ command, args, files }: Step): Promise<{ passed: number; failed: 
   });
 }
 
+function onPath(program: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin'];
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
+
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !STEPS.some((step) => step.name === name));
 if (unknown.length > 0) {
@@ -105,6 +121,11 @@ const total = { passed: 0, failed: 0 };
 const lines: string[] = [];
 for (const step of STEPS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   console.log(`\n== ${step.name}`);
+  const missing = (step.needs ?? []).filter((program) => !onPath(program));
+  if (missing.length > 0 && process.env.CI === undefined) {
+    lines.push(`not run  ${step.name}: it needs ${missing.join(', ')}`);
+    continue;
+  }
   const started = Date.now();
   const { passed, failed } = await run(step);
   total.passed += passed;
