@@ -66,7 +66,7 @@ export function createServer(options: ServerOptions): Server {
   const counts = streamCounts();
   // How long real work takes, whatever time the server goes by.
   const turns = turnWatch(systemClock);
-  const tokens = auth({ config, clock, name: info.name, scopes: [...registry.scopes], shared, verify, report });
+  const tokens = auth({ config, clock, name: info.name, shared, verify, report });
   const sealed = seal(config.MCP_SESSION_SECRET);
   // With a secret of its own this node is the only one that can open its sessions, so it knows when one is idle.
   const alone = config.MCP_SESSION_SECRET === '';
@@ -132,6 +132,7 @@ export function createServer(options: ServerOptions): Server {
   /** One message to the MCP endpoint. */
   function post(message: unknown, inbound: Inbound): Response | Promise<Response> {
     if (message instanceof Response) return message;
+    inbound.message = message as Message;
     const version = inbound.request.headers.get('mcp-protocol-version');
     const era = eraOf(message as Message, version) === 'stateless' ? modern : old;
     return era.answer(message, version, inbound);
@@ -156,6 +157,7 @@ export function createServer(options: ServerOptions): Server {
     if (url.length > config.MCP_MAX_URL) return tooLong(url.length);
     const origin = headers.get('origin');
     const target = gate.target(url);
+    inbound.path = target.path;
     const refusal = gate.refusal(headers, target, origin);
     if (!refusal && origin !== null) {
       inbound.origin = origin;
@@ -163,7 +165,8 @@ export function createServer(options: ServerOptions): Server {
     }
     if (!target.endpoint) {
       // Probes come by address, not by name, and tell nothing; the rest is told to the operator alone.
-      const asked = refusal && origin !== null ? refusal : view.operate(request, target.path, platform, !refusal);
+      const asked = refusal && origin !== null ? undefined : view.operate(request, target.path, platform, !refusal);
+      inbound.probe = asked !== undefined;
       return asked ?? refusal ?? elsewhere.fetch(request, target);
     }
     if (refusal || !tokens) return refusal ?? door.door(inbound);

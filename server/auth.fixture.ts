@@ -38,7 +38,7 @@ export function signed(
   header: Partial<JWTHeaderParameters> = {},
 ): Promise<string> {
   const at = Math.floor(now / 1000);
-  const claims: Claims = { sub: 'alice', aud: RESOURCE, iat: at, exp: at + 300, ...changes };
+  const claims: Claims = { sub: 'reader', aud: RESOURCE, iat: at, exp: at + 300, ...changes };
   for (const [claim, value] of Object.entries(claims)) if (value === undefined) delete claims[claim];
   return new SignJWT(claims)
     .setProtectedHeader({ alg: by.alg, ...(by.kid !== '' && { kid: by.kid }), ...header })
@@ -84,7 +84,6 @@ export function guard(env: { [knob: string]: unknown }, options: Partial<AuthOpt
     config: readConfig({ MCP_PUBLIC_URL: RESOURCE, ...env }),
     clock,
     name: 'test',
-    scopes: [],
     shared: true,
     report: (error) => reports.push(error instanceof Error ? error.message : String(error)),
     ...options,

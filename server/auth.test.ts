@@ -44,7 +44,7 @@ function counted(guarded: Guard, reason: Refusal, times: number): void {
 // ---- whether and how it starts --------------------------------------------------------------------
 
 const made = (env: { [knob: string]: unknown }, options: Partial<AuthOptions> = {}) =>
-  auth({ config: readConfig(env), clock: manualClock(), name: 'test', scopes: [], shared: true, ...options });
+  auth({ config: readConfig(env), clock: manualClock(), name: 'test', shared: true, ...options });
 
 test('without secret, issuer and check of its own, nobody is asked for a token', () => {
   assert.equal(made({}), undefined);
@@ -66,7 +66,6 @@ for (const pair of ['admin', 'admin>', '>read', 'a>b>c', 'a b>c', 'a>b"']) {
 test('a scope that no challenge can name stops the start', () => {
   const says = 'must be of printable ASCII without spaces, quotes and backslashes, got "a\\"b"';
   assert.throws(() => secret({ MCP_AUTH_SCOPES: 'a"b' }), { message: `MCP_AUTH_SCOPES ${says}` });
-  assert.throws(() => secret({}, { scopes: ['a"b'] }), { message: `Scopes of features ${says}` });
 });
 
 // ---- good tokens ----------------------------------------------------------------------------------
@@ -75,7 +74,7 @@ test('a good token gives subject, scopes, end and claims, all frozen', async () 
   const { caller } = secret();
   const token = await signed(shared, NOW, { scope: 'a b', realm: { roles: ['x'] } });
   const { claims, ...principal } = await caller(`Bearer ${token}`);
-  assert.deepEqual(principal, { subject: 'alice', scopes: ['a', 'b'], expires: NOW + 300_000 });
+  assert.deepEqual(principal, { subject: 'reader', scopes: ['a', 'b'], expires: NOW + 300_000 });
   assert.deepEqual(claims.realm, { roles: ['x'] });
   assert.ok(Object.isFrozen(claims) && Object.isFrozen(claims.realm) && Object.isFrozen(principal.scopes));
 });
@@ -99,7 +98,7 @@ const TAKEN: { [what: string]: [Claims, env?: { [knob: string]: unknown }] } = {
 for (const [what, [claims, env]] of Object.entries(TAKEN)) {
   test(`a token ${what} is taken`, async () => {
     const principal = await secret(env).caller(`Bearer ${await signed(shared, NOW, claims)}`);
-    assert.equal(principal.subject, 'alice');
+    assert.equal(principal.subject, 'reader');
   });
 }
 
@@ -222,7 +221,7 @@ test('a token in the URL answers 400, also beside a good header', async () => {
     }
   }
   const other = await guarded.auth.principal(request(`Bearer ${token}`, 'http://localhost/mcp?my_access_token=x'));
-  assert.equal((other as Principal).subject, 'alice');
+  assert.equal((other as Principal).subject, 'reader');
 });
 
 const UNFIT: { [what: string]: [token: string, says: string] } = {
@@ -232,7 +231,10 @@ const UNFIT: { [what: string]: [token: string, says: string] } = {
   'of two parts': ['a.b', 'the token is not a signed JWT'],
   'of five parts, encrypted': ['a.b.c.d.e', 'the token is not a signed JWT'],
   'that is huge': ['a'.repeat(8193), 'the token is longer than 8192 bytes'],
-  'without a signature': [`${encoded({ alg: 'none' })}.${encoded({ sub: 'alice' })}.`, 'the token is not a signed JWT'],
+  'without a signature': [
+    `${encoded({ alg: 'none' })}.${encoded({ sub: 'reader' })}.`,
+    'the token is not a signed JWT',
+  ],
 };
 for (const [what, [token, says]] of Object.entries(UNFIT)) {
   test(`a token ${what} is refused`, async () => {
@@ -359,7 +361,7 @@ test('an end beyond all numbers is no end', async () => {
     false,
     ['sign'],
   );
-  const text = `${encoded({ alg: 'HS256' })}.${encoded(`{"sub":"alice","aud":"${RESOURCE}","exp":1e999}`)}`;
+  const text = `${encoded({ alg: 'HS256' })}.${encoded(`{"sub":"reader","aud":"${RESOURCE}","exp":1e999}`)}`;
   const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(text)));
   const { challenge } = await secret().refusal(`Bearer ${text}.${encoded(String.fromCharCode(...mac))}`);
   assert.equal(challenge, invalid('the exp of the token is not a time'));
@@ -478,10 +480,10 @@ for (const alg of ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519']) {
       const own = await signer(alg, 'k1');
       issuer.publish(elliptic, own, rsa);
       const guarded = of(issuer);
-      assert.equal((await guarded.caller(await bearer(issuer, own))).subject, 'alice');
+      assert.equal((await guarded.caller(await bearer(issuer, own))).subject, 'reader');
       assert.deepEqual(issuer.asked, ['/.well-known/oauth-authorization-server', '/jwks']);
-      const claims = { sub: 'bob' };
-      assert.equal((await guarded.caller(await bearer(issuer, own, NOW, claims))).subject, 'bob');
+      const claims = { sub: 'writer' };
+      assert.equal((await guarded.caller(await bearer(issuer, own, NOW, claims))).subject, 'writer');
       assert.equal(guarded.auth.counts.fetches, 1);
       assert.equal(guarded.clock.pending, 0);
     }),
@@ -762,7 +764,7 @@ test(
     await guarded.clock.advance(30_000);
     await guarded.caller(header);
     assert.equal(guarded.auth.counts.fetches, 2);
-    const old = await bearer(issuer, rsa, NOW, { sub: 'bob' });
+    const old = await bearer(issuer, rsa, NOW, { sub: 'writer' });
     assert.equal((await guarded.refusal(old)).status, 401, 'the old key is gone');
   }),
 );
@@ -939,7 +941,7 @@ test('an own check decides over opaque tokens, and is asked once for each while 
 });
 
 test('what an own check gave is not frozen under its hands', async () => {
-  const own = { subject: 'alice', scopes: ['a'], claims: { nested: { n: 1 } } };
+  const own = { subject: 'reader', scopes: ['a'], claims: { nested: { n: 1 } } };
   const { claims } = await guard({}, { verify: () => own }).caller('Bearer opaque');
   assert.ok(Object.isFrozen(claims.nested) && !Object.isFrozen(own.claims.nested) && !Object.isFrozen(own.scopes));
 });
@@ -969,10 +971,7 @@ test('an own check that fails, names nobody, or is late: 503 without a word agai
 const ROOT = '/.well-known/oauth-protected-resource';
 
 test('the metadata is at both places, whole', async () => {
-  const guarded = guard(
-    { MCP_AUTH_ISSUER: 'https://as.example/tenant', MCP_AUTH_SCOPES: 'mcp,offline_access' },
-    { scopes: ['admin'] },
-  );
+  const guarded = guard({ MCP_AUTH_ISSUER: 'https://as.example/tenant', MCP_AUTH_SCOPES: 'mcp,offline_access' });
   for (const path of [ROOT, `${ROOT}/mcp`, `${ROOT}/mcp/`]) {
     const response = guarded.auth.metadata(path, 'GET');
     assert.equal(response?.status, 200, path);
@@ -990,16 +989,12 @@ test('the metadata is at both places, whole', async () => {
   }
 });
 
-test('without scopes for each request the metadata names those of features, and without any none', async () => {
-  const scopes = async (options: Partial<AuthOptions>) =>
-    (await secret({}, options).auth.metadata(ROOT, 'GET')?.json()) as { [field: string]: unknown };
-  assert.deepEqual(await scopes({ scopes: ['read', 'write', 'offline_access', 'read'] }), {
+test('without scopes for each request the metadata names none: more are asked for when they are needed', async () => {
+  assert.deepEqual(await secret().auth.metadata(ROOT, 'GET')?.json(), {
     resource: RESOURCE,
-    scopes_supported: ['read', 'write'],
     bearer_methods_supported: ['header'],
     resource_name: 'test',
   });
-  assert.ok(!('scopes_supported' in (await scopes({}))));
 });
 
 test('the metadata answers HEAD without a body and other methods with 405', async () => {

@@ -48,8 +48,6 @@ export interface AuthOptions {
   clock: Clock;
   /** For people, in the metadata. */
   name: string;
-  /** All scopes that features need. */
-  scopes: readonly string[];
   /** False where requests cannot wait for each other's work (Workers). */
   shared: boolean;
   /** Decides alone over every token; MCP_AUTH_ISSUER is then only named in the metadata. */
@@ -100,7 +98,6 @@ export function auth(options: AuthOptions): Auth | undefined {
   const resource = config.MCP_PUBLIC_URL;
   if (resource === '') throw new Error('Tokens need MCP_PUBLIC_URL, the URL by which clients know this endpoint');
   checkScopes('MCP_AUTH_SCOPES', config.MCP_AUTH_SCOPES);
-  checkScopes('Scopes of features', options.scopes);
   const base = config.MCP_AUTH_SCOPES.filter((scope) => scope !== OFFLINE);
   const implied = implications(config.MCP_AUTH_IMPLIES);
   const keys = config.MCP_AUTH_SECRET === '' ? issuerKeys(options) : secretKey(config.MCP_AUTH_SECRET);
@@ -122,7 +119,7 @@ export function auth(options: AuthOptions): Auth | undefined {
   const { origin, pathname, search } = new URL(resource);
   // The well-known part goes between host and path (RFC 9728, 3.1).
   const resource_metadata = `${origin}${WELL_KNOWN}${pathname === '/' ? '' : pathname}${search}`;
-  const document = metadataOf(options.name, base.length > 0 ? base : options.scopes);
+  const document = metadataOf(options.name, base);
   const challenge = (fields: Record<string, string>, scopes: readonly string[]) => {
     const all = { ...fields, resource_metadata, ...(scopes.length > 0 && { scope: scopes.join(' ') }) };
     const text = Object.entries(all).map(([field, value]) => `${field}="${quotable(value)}"`);

@@ -250,37 +250,49 @@ function seconds(value: number): number {
 
 export interface TurnWatch {
   /**
-   * How long, in ms, the request that asks has waited at least, because this turn of the event loop is busy with others.
-   * 0 for the first of a turn. Asked once at the door of each request, before anything is awaited.
+   * How long, in ms, the request that asks has waited, as far as can be told: for all that this turn of the event loop
+   * has done, and half of the turn before where that had just ended. Asked once at the door of each request, before
+   * anything is awaited.
    */
   late(): number;
   /** The longest turn, in ms, that requests have seen since this was asked last. */
   worst(): number;
 }
 
+/** Turns that are no further apart follow each other without rest, ms. */
+const REST_MS = 1;
+
 /**
  * Watches turns of the event loop through the requests that come in them. All whose sockets were ready are served in one
  * turn, so the last one has waited for the work of all before it. The first starts the watch and sets one timer, which
  * runs when the turn is over; an idle server has none. A turn counts to the millisecond, the shortest timer.
  *
- * Requests that came while a turn ran are served in the next, and nothing tells how long they waited: so it is "at least".
- * On Workers requests share no turn, the time stands still while one computes, and a timer ends with the request that set
- * it: there both are always 0.
+ * Requests that came while a turn ran are served in the next, and nothing tells when: on average they waited for half of
+ * it. On Workers requests share no turn, the time stands still while one computes, and a timer ends with the request that
+ * set it: there both are always 0.
  */
 export function turnWatch(clock: Clock, now: () => number = () => performance.now()): TurnWatch {
   if (globalThis.navigator?.userAgent === 'Cloudflare-Workers') return { late: () => 0, worst: () => 0 };
   let began = -1;
+  /** Of the turn before. */
+  let ended = Number.NEGATIVE_INFINITY;
+  let took = 0;
+  /** What requests of this turn have waited before it began. */
+  let before = 0;
   let worst = 0;
   const over = () => {
-    worst = Math.max(worst, now() - began);
+    ended = now();
+    took = ended - began;
+    worst = Math.max(worst, took);
     began = -1;
   };
   return {
     late() {
-      if (began >= 0) return now() - began;
+      if (began >= 0) return before + now() - began;
       began = now();
+      before = began - ended <= REST_MS ? took / 2 : 0;
       clock.after(0, over);
-      return 0;
+      return before;
     },
     worst() {
       const longest = worst;

@@ -49,7 +49,9 @@ export function listen(fetch: FetchHandler, options: ListenOptions): Promise<Lis
     connectionsCheckingInterval: Math.min(LOOK_MS, read),
     maxHeaderSize: headers,
   };
-  const server = createServer(settings, (incoming, outgoing) => {
+  const server = createServer(settings);
+  afterConnections(server, (incoming, outgoing) => {
+    if (outgoing.destroyed) return;
     // Who waits for the next request on this connection would lose it when the process ends.
     if (!server.listening) outgoing.shouldKeepAlive = false;
     void handle(fetch, incoming, outgoing);
@@ -65,6 +67,41 @@ export function listen(fetch: FetchHandler, options: ListenOptions): Promise<Lis
         close: () => closed(server),
       });
     });
+  });
+}
+
+/** As many connections as can wait to be taken in: Node's own backlog. */
+const HELD = 511;
+
+/**
+ * Serves requests; those that come while connections are taken in, when all that wait are in. Node takes in one each turn
+ * of its event loop: were requests served in between, the other connections would wait for their work unseen, and a server
+ * with too much to do would not know it.
+ */
+function afterConnections(server: Server, serve: (incoming: IncomingMessage, outgoing: ServerResponse) => void): void {
+  let held: [IncomingMessage, ServerResponse][] = [];
+  let turning = false;
+  /** No connection came in the turn before: its request has come by now, and no other waits. */
+  let quiet = false;
+  const turn = () => {
+    if (!quiet && held.length < HELD) {
+      quiet = true;
+      setImmediate(turn);
+      return;
+    }
+    turning = false;
+    // Each in a callback of its own: the work of one is done before the next one is looked at.
+    for (const [incoming, outgoing] of held) setImmediate(serve, incoming, outgoing);
+    held = [];
+  };
+  server.on('connection', () => {
+    quiet = false;
+    if (!turning) setImmediate(turn);
+    turning = true;
+  });
+  server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (turning) held.push([incoming, outgoing]);
+    else serve(incoming, outgoing);
   });
 }
 

@@ -4,6 +4,7 @@ import type { Call, CallSpan, Ending, Observer } from './call.ts';
 import type { Inbound } from './inbound.ts';
 import type { Logger } from './log.ts';
 import type { ServerMetrics } from './metrics.ts';
+import { isObject, type Message } from './protocol.ts';
 import type { Registry } from './registry.ts';
 import type { RequestSpan, Telemetry } from './telemetry.ts';
 
@@ -22,6 +23,8 @@ export interface RequestObserver extends Observer {
   /** How long no request has come, ms. */
   readonly quiet_ms: number;
 }
+
+const NO_MESSAGE: Partial<Message> = {};
 
 export function observer({ registry, metrics, log, telemetry, addressOf }: ObserverOptions): RequestObserver {
   let last = Number.NEGATIVE_INFINITY;
@@ -63,17 +66,37 @@ export function observer({ registry, metrics, log, telemetry, addressOf }: Obser
       const { request } = inbound;
       metrics.response(request.method, response.status);
       // Calls tell of themselves when they end.
-      if (!log || inbound.calls > 0 || (response.status < 400 && !log.enabled('info'))) return;
-      log.request({
-        http: request.method,
-        path: request.url,
-        status: response.status,
-        duration_ms: performance.now() - inbound.arrived,
-        subject: inbound.principal?.subject,
-        address: addressOf(inbound),
-      });
+      if (!log || inbound.calls > 0) return;
+      const { status } = response;
+      // Probes and scrapes come every few seconds, and say nothing.
+      if (status < 400 && !log.enabled(inbound.probe ? 'debug' : 'info')) return;
+      unserved(log, inbound, status);
     },
   };
+
+  /** What was answered without being served: a refusal, a notification, a stream, a probe. */
+  function unserved(log: Logger, inbound: Inbound, status: number): void {
+    const { request, path = '', principal, message } = inbound;
+    const { id, method, params } = isObject(message) ? message : NO_MESSAGE;
+    const name = params && targetOf(params);
+    const address = addressOf(inbound);
+    log.request({
+      http: request.method,
+      path,
+      status,
+      duration_ms: performance.now() - inbound.arrived,
+      id: id ?? undefined,
+      method: typeof method === 'string' ? method : undefined,
+      name,
+      subject: principal?.subject,
+      address,
+    });
+    const tool = method === 'tools/call' && name !== undefined ? registry.tools.get(name) : undefined;
+    if (principal && status === 403 && tool && tool.scopes.length > 0) {
+      const { subject } = principal;
+      log.audit({ subject, tool: tool.name, scopes: tool.scopes, outcome: 'insufficient_scope', id, address });
+    }
+  }
 
   function write(log: Logger, call: Call, ending: Ending, error: number | undefined, took_ms: number): void {
     const { inbound, params, principal, method } = call;
@@ -91,7 +114,7 @@ export function observer({ registry, metrics, log, telemetry, addressOf }: Obser
     log.request({
       ...shared,
       http: inbound.request.method,
-      path: inbound.request.url,
+      path: inbound.path ?? '',
       status: 200,
       duration_ms: took_ms,
       method,

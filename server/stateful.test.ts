@@ -836,7 +836,7 @@ test(
     const events = await mine.stream(ask('form'));
     const { id } = await events.message();
     assert.equal(
-      (await other.tell({ jsonrpc: '2.0', id, result: { action: 'accept', content: { name: 'Mallory' } } })).status,
+      (await other.tell({ jsonrpc: '2.0', id, result: { action: 'accept', content: { name: 'stranger' } } })).status,
       202,
     );
     await mine.tell({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
