@@ -11,11 +11,12 @@ import { prompts } from './fixtures/prompts.ts';
 import { questions } from './fixtures/questions.ts';
 import { resourcesBy, watch } from './fixtures/resources.ts';
 import { schemas } from './fixtures/schema.ts';
+import { scoped } from './fixtures/scoped.ts';
 import { tools } from './fixtures/tools.ts';
 
 /** @param clock what changes by itself changes by it; default the system's */
 export function featuresBy(clock?: Clock): Feature[] {
-  return [...tools, ...questions, ...schemas, echo, countdown, ...resourcesBy(clock), ...prompts];
+  return [...tools, ...questions, ...schemas, echo, countdown, ...resourcesBy(clock), ...prompts, ...scoped];
 }
 
 export const features: Feature[] = featuresBy();

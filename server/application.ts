@@ -213,6 +213,7 @@ export async function start(app: ReturnType<typeof application>): Promise<void> 
     const server = await app.server(environment());
     let deafen = app.deafen;
     guard(server, () => deafen());
+    if (runtime() === 'deno') deafen = denoListener();
     const { config } = server;
     if (runtime() === 'node') {
       // The type is lost on purpose: the adapter's own types are a runtime's, and the core is checked without any.
@@ -231,6 +232,23 @@ export async function start(app: ReturnType<typeof application>): Promise<void> 
     console.error(error instanceof Error ? error.message : error);
     exit(1);
   }
+}
+
+/**
+ * `deno serve` has a handler of its own that stops listening at the first signal, before a balancer could know. It is set once
+ * the main module has run, and is kept here until its time has come.
+ * @returns what calls it
+ */
+function denoListener(): () => void {
+  const deno = globals.Deno as { addSignalListener: (signal: string, handler: () => void) => void };
+  const { addSignalListener } = deno;
+  let stop = () => {};
+  deno.addSignalListener = (signal, handler) => {
+    stop = handler;
+    // The second of two; who adds one later means it.
+    if (signal === 'SIGINT') deno.addSignalListener = addSignalListener;
+  };
+  return () => stop();
 }
 
 /** How long streams that were told to end have to pass on the last they were given. */

@@ -49,7 +49,17 @@ export interface Observer {
   begin(call: Call): CallSpan | undefined;
   /** It ended, once. @param error the JSON-RPC error code, where it was one */
   ended(call: Call, ending: Ending, error: number | undefined): void;
+  /**
+   * A message was answered that is not served as a call: a notification, `initialize`, `subscriptions/listen`, a method
+   * that does not exist. @param error the JSON-RPC error code, where it was one
+   */
+  answered(inbound: Inbound, era: Era, revision: string, method: string, error?: number): void;
+  sessionBegun(): void;
+  sessionEnded(end: SessionEnd, revision: string, lasted_ms: number): void;
 }
+
+/** Why a session ended: by its client, by itself, to make room, with the server. */
+export type SessionEnd = 'deleted' | 'idle' | 'expired' | 'evicted' | 'closed';
 
 /** The span of a call. */
 export interface CallSpan {

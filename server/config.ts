@@ -328,7 +328,9 @@ function parse(name: string, knob: Knob, text: string): unknown {
       if (text === '') return text;
       const url = URL.canParse(text) ? new URL(text) : undefined;
       if (!url || !/^https?:$/.test(url.protocol) || url.hash !== '' || url.username !== '') {
-        throw new Error(`${name} must be an http or https URL without user and fragment, got "${text}"`);
+        // With a user comes a password, and what a start fails by is read by many.
+        const got = text.includes('@') ? 'one with a user' : `"${text}"`;
+        throw new Error(`${name} must be an http or https URL without user and fragment, got ${got}`);
       }
       return text;
     }

@@ -61,6 +61,15 @@ export function observer({ registry, metrics, log, telemetry, addressOf }: Obser
       if (log) write(log, call, ending, error, took_ms);
     },
 
+    answered(inbound, era, revision, method, error) {
+      const ending = error === undefined ? 'ok' : 'error';
+      const seconds = (performance.now() - inbound.arrived) / 1000;
+      metrics.call(era, revision, method, '', ending, errorTypeOf(ending, error), seconds);
+    },
+
+    sessionBegun: () => metrics.sessionBegun(),
+    sessionEnded: (end, revision, lasted_ms) => metrics.sessionEnded(end, revision, lasted_ms / 1000),
+
     responded(inbound, response) {
       last = inbound.arrived;
       const { request } = inbound;

@@ -386,17 +386,13 @@ export function stateful(
       return accepted();
     }
     if (body.id === undefined) {
-      hear(body, session);
+      hear(body, inbound, session, revision);
       return accepted();
     }
     const taken = inProgress(body.id, session);
     if (taken !== undefined) return refuse(400, CODE.invalidRequest, taken, { id: body.id });
     const method = methods.get(body.method);
-    if (!method)
-      return jsonAnswer(
-        inbound.platform,
-        errorText(body.id, CODE.methodNotFound, `Method ${quote(body.method)} is not supported`),
-      );
+    if (!method) return jsonAnswer(inbound.platform, notFound(body, body.id, inbound, revision));
     return (
       core.admission.serve(body, inbound, session) ?? new StatefulCall(inbound, body, revision, session).run(method)
     );
@@ -439,7 +435,7 @@ export function stateful(
       const message = item as Message;
       if (wrong) errors.push(errorText(readableId(item), wrong.code, wrong.message));
       else if (message.method === undefined) take(message, session);
-      else if (message.id === undefined) hear(message, session);
+      else if (message.id === undefined) hear(message, inbound, session, revision);
       else if (message.method === 'initialize')
         errors.push(errorText(message.id, CODE.invalidRequest, 'initialize must not be part of a batch'));
       else {
@@ -447,8 +443,7 @@ export function stateful(
         const taken = inProgress(message.id, session);
         if (taken !== undefined) errors.push(errorText(message.id, CODE.invalidRequest, taken));
         else if (method) requests.push([message, method]);
-        else
-          errors.push(errorText(message.id, CODE.methodNotFound, `Method ${quote(message.method)} is not supported`));
+        else errors.push(notFound(message, message.id, inbound, revision));
       }
     }
     if (requests.length === 0 && errors.length === 0) return accepted();
@@ -484,7 +479,10 @@ export function stateful(
           : !isObject(clientInfo) || typeof clientInfo.name !== 'string' || typeof clientInfo.version !== 'string'
             ? `"clientInfo" must be {name, version} of strings, got ${quote(clientInfo)}`
             : undefined;
-    if (wrong) return jsonAnswer(platform, errorText(id, CODE.invalidParams, wrong));
+    if (wrong) {
+      core.observer.answered(inbound, 'stateful', '', 'initialize', CODE.invalidParams);
+      return jsonAnswer(platform, errorText(id, CODE.invalidParams, wrong));
+    }
     const refusal = core.admission.serve(message, inbound, undefined);
     if (refusal) return refusal;
     const revision = STATEFUL_REVISIONS.includes(protocolVersion as string)
@@ -497,12 +495,21 @@ export function stateful(
       const { name, version } = clientInfo as { name: string; version: string };
       const minted = await sessions.mint(revision, { name, version }, capabilities as ClientCapabilities, principal);
       response.headers.set('mcp-session-id', minted.id);
+      core.observer.sessionBegun();
     }
+    core.observer.answered(inbound, 'stateful', revision, 'initialize');
     return response;
   }
 
+  /** The error of a request whose method does not exist. */
+  function notFound({ method }: Message, id: RequestId, inbound: Inbound, revision: string): string {
+    core.observer.answered(inbound, 'stateful', revision, method as string, CODE.methodNotFound);
+    return errorText(id, CODE.methodNotFound, `Method ${quote(method)} is not supported`);
+  }
+
   /** A notification of the client; what it names may be over already, so nothing here is an error. */
-  function hear(message: Message, session: Session | undefined): void {
+  function hear(message: Message, inbound: Inbound, session: Session | undefined, revision: string): void {
+    core.observer.answered(inbound, 'stateful', revision, message.method as string);
     if (message.method !== 'notifications/cancelled' || !session) return;
     const { requestId, reason } = message.params ?? {};
     if (!isRequestId(requestId)) return;

@@ -314,10 +314,12 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     if (method === undefined)
       return refuse(400, CODE.invalidRequest, 'A client sends no responses in revision 2026-07-28');
     // The core defines no notification from client to server over HTTP; whatever it says is heard and dropped.
-    if (id === undefined)
-      return version !== null && isStatelessRevision(version) && !STATELESS_REVISIONS.includes(version)
-        ? unsupported(undefined, version)
-        : accepted();
+    if (id === undefined) {
+      if (version !== null && isStatelessRevision(version) && !STATELESS_REVISIONS.includes(version))
+        return unsupported(undefined, version);
+      core.observer.answered(inbound, 'stateless', version ?? '', method);
+      return accepted();
+    }
     const { headers } = inbound.request;
     const accept = headers.get('accept');
     const accepts = acceptsOf(accept);
@@ -408,7 +410,8 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
 
   // ---- subscriptions/listen ----
 
-  function listen(message: Message, id: RequestId, { platform, principal }: Inbound): Response {
+  function listen(message: Message, id: RequestId, inbound: Inbound): Response {
+    const { platform, principal } = inbound;
     const asked = message.params?.notifications;
     if (!isObject(asked))
       return refuse(200, CODE.invalidParams, `"notifications" must be an object, got ${quote(asked)}`, { id });
@@ -467,6 +470,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       }),
     );
     listeners.add(listener);
+    core.observer.answered(inbound, 'stateless', message.params?._meta?.[META.protocolVersion] as string, LISTEN);
     const body = stream.connect();
     const left = core.admission.lifetime(principal);
     if (left !== undefined) stream.limit(left, () => finish(listener));

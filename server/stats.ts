@@ -38,6 +38,8 @@ export interface Stats {
   jwks_failures: number;
   upstream_refused: number;
   upstream_timeouts: number;
+  /** Since the start: requests refused for their token, by reason; undefined where none is asked for. */
+  unauthorized: Auth['counts']['refused'] | undefined;
 }
 
 export function statistics(of: {
@@ -71,5 +73,6 @@ export function statistics(of: {
     jwks_failures: tokens?.counts.failures ?? 0,
     upstream_refused: upstream.refused,
     upstream_timeouts: upstream.timedOut,
+    unauthorized: tokens?.counts.refused,
   };
 }

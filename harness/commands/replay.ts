@@ -6,14 +6,14 @@ import { propose } from '../replay/bind.ts';
 import { ownBind } from '../replay/bundled.ts';
 import { numberOf, revisionsOf, scenariosOf } from '../replay/choice.ts';
 import { type Bind, type Facts, factsAt, has, nothingOf } from '../replay/facts.ts';
-import type { Verdict } from '../replay/outcome.ts';
+import type { Outcome, Verdict } from '../replay/outcome.ts';
 import { readBind } from '../replay/read.ts';
-import { REMOTE_OPTIONS, remoteOf } from '../replay/remote.ts';
+import { REMOTE_OPTIONS, type RemoteValues, remoteOf } from '../replay/remote.ts';
 import { outputOf } from '../replay/reports/output.ts';
 import { knownRequirements } from '../replay/reports/requirements.ts';
 import { counted } from '../replay/reports/results.ts';
 import { versions } from '../replay/reports/versions.ts';
-import { LEVELS } from '../replay/scenario.ts';
+import { LEVELS, type Scenario } from '../replay/scenario.ts';
 import type { Target } from '../replay/target.ts';
 import { parsedArgs, Usage } from '../replay/usage.ts';
 
@@ -29,6 +29,12 @@ Other commands: record, diff, bind, coverage, show, html; each tells its options
   --bind <file>                      which of the server's tools the scenarios' fixtures are
   --header "authorization: ..."      sent with every request; its value is in no output. Lines of a file: --headers <file>,
                                      or of the environment: MCP_REPLAY_HEADERS
+  --token user=env:NAME              a bearer token by its role in scenarios, from the environment or (file:PATH) a file; a server
+                                     that asks for tokens is given that of "user". Roles: user, other, refreshed, short,
+                                     unscoped, broad, canonical, expired, early, audience, issuer
+  --token-secret env:NAME            makes the tokens of all roles, signed by this secret (HS256), with --token-issuer <url>
+                                     and --token-scope base="..." (needed by each request), fixtures="...", broad="..."
+  --term calls=30                    what the operator grants to one caller: requests, initialize, calls (in a minute), ...
   --node b=<url>                     a further node of the same server
   --hook restart=<command>           what a scenario may have done to the server, by name
   --fail-on must|should|may          what makes the exit code 1; default must
@@ -71,51 +77,74 @@ export async function replay(args: string[]): Promise<number> {
   if (values.expected !== undefined) readBaseline(values.expected);
   const output = outputOf(values);
 
-  const own = values.self ? (await import('../own.ts')).ownTarget() : undefined;
-  const { target, secrets } = own ? { ...own, secrets: [] } : remoteOf(values.url ?? positionals[0], values);
+  const { parts, secrets, stop } = values.self ? await ownParts() : remotePart(values.url ?? positionals[0], values);
   try {
-    return await tested(target);
+    return await tested();
   } finally {
-    own?.stop();
+    stop();
   }
 
-  async function tested(target: Target): Promise<number> {
+  async function ownParts(): Promise<Tested> {
+    const own = (await import('../own.ts')).ownParts();
+    const parts = own.map(({ target, serves }) => ({ target, scenarios: scenarios.filter(serves) }));
+    return {
+      parts: parts.filter(({ scenarios: chosen }) => chosen.length > 0),
+      secrets: [],
+      stop: () => own.forEach((one) => void one.stop()),
+    };
+  }
+
+  function remotePart(address: string | undefined, options: RemoteValues): Tested {
+    const { target, secrets } = remoteOf(address, options);
+    return { parts: [{ target, scenarios }], secrets, stop() {} };
+  }
+
+  async function tested(): Promise<number> {
     const revisions = revisionsOf(values.revision);
-    const asked = await factsAt(target, revisions, timeout);
-    if (asked instanceof Error) {
-      console.error(`${target.name} is no MCP server that answers: ${asked.message}`);
-      return 3;
+    const name = parts[0]?.target.name ?? '';
+    const work: (Part & { spoken: Facts[] })[] = [];
+    for (const { target, scenarios } of parts) {
+      const asked = await factsAt(target, revisions, timeout);
+      if (asked instanceof Error) {
+        console.error(`${name} is no MCP server that answers: ${asked.message}`);
+        return 3;
+      }
+      // What is asked for by name is tested even where the server says that it has it not.
+      const spoken = revisions.flatMap(
+        (revision, index) => asked[index] ?? (values.revision === undefined ? [] : nothingOf(revision)),
+      );
+      work.push({ target, scenarios, spoken });
     }
-    // What is asked for by name is tested even where the server says that it has it not.
-    const spoken = revisions.flatMap(
-      (revision, index) => asked[index] ?? (values.revision === undefined ? [] : nothingOf(revision)),
-    );
-    if (spoken.length === 0) {
-      console.error(`${target.name} speaks none of ${revisions.join(', ')}`);
+    if (work.every(({ spoken }) => spoken.length === 0)) {
+      console.error(`${name} speaks none of ${revisions.join(', ')}`);
       return 5;
     }
 
     const head = {
-      target: target.name,
-      revisions: spoken.map(({ revision }) => revision),
+      target: name,
+      revisions: work[0]?.spoken.map(({ revision }) => revision) ?? [],
       started: new Date().toISOString(),
       versions: versions(),
     };
     output.begin(head);
     const interrupted = new AbortController();
     process.once('SIGINT', () => interrupted.abort());
-    const outcomes = await runAll(scenarios, target, spoken, {
-      bind: given ?? boundTo,
-      slack,
-      ...(timeout !== undefined && { timeout }),
-      atOnce,
-      secrets,
-      signal: interrupted.signal,
-      onOutcomes(ended, done, of) {
-        for (const outcome of ended) output.outcome(outcome);
-        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} of ${of}`);
-      },
-    });
+    const outcomes: Outcome[] = [];
+    for (const { target, scenarios, spoken } of work) {
+      const ran = await runAll(scenarios, target, spoken, {
+        bind: given ?? boundTo,
+        slack,
+        ...(timeout !== undefined && { timeout }),
+        atOnce,
+        secrets,
+        signal: interrupted.signal,
+        onOutcomes(ended, done, of) {
+          for (const outcome of ended) output.outcome(outcome);
+          if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} of ${of}`);
+        },
+      });
+      outcomes.push(...ran);
+    }
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     output.end({
       ...head,
@@ -136,6 +165,19 @@ export async function replay(args: string[]): Promise<number> {
     if (inconclusive > 0) return 6;
     return pass + warn + note === 0 ? 5 : 0;
   }
+}
+
+/** All that is tested, and what ends it. */
+interface Tested {
+  readonly parts: readonly Part[];
+  readonly secrets: readonly string[];
+  stop(): void;
+}
+
+/** A target, and the scenarios that are for it. */
+interface Part {
+  readonly target: Target;
+  readonly scenarios: readonly Scenario[];
 }
 
 function parsed(args: string[]) {

@@ -1,6 +1,6 @@
 /** What the scenarios notice of a mutant: run in this process, in virtual time. */
 
-import { ownTarget } from '../own.ts';
+import { ownParts } from '../own.ts';
 import { runAll } from '../replay/all.ts';
 import type { Bind, Facts } from '../replay/facts.ts';
 import { factsOf, nothingOf } from '../replay/facts.ts';
@@ -19,22 +19,26 @@ export async function replayed(
   { wrap, revisions = MUTANT_REVISIONS, env }: Pick<Mutant, 'wrap' | 'revisions' | 'env'>,
   briefly = false,
 ): Promise<Outcome[]> {
-  const { target, stop } = ownTarget(wrap, env);
-  try {
-    const spoken: Facts[] = [];
-    for (const revision of revisions) {
-      const facts = await factsOf(target, revision).catch(() => nothingOf(revision));
-      if (facts) spoken.push(facts);
+  const quick = scenarios.map((scenario) => ({
+    ...scenario,
+    ...(briefly && { params: firstOf(scenario.params) }),
+    timeout: Math.min(scenario.timeout ?? TIMEOUT_MS, TIMEOUT_MS),
+  }));
+  const outcomes: Outcome[] = [];
+  for (const { target, serves, stop } of ownParts(wrap, env)) {
+    const chosen = quick.filter(serves);
+    try {
+      const spoken: Facts[] = [];
+      for (const revision of chosen.length > 0 ? revisions : []) {
+        const facts = await factsOf(target, revision).catch(() => nothingOf(revision));
+        if (facts) spoken.push(facts);
+      }
+      outcomes.push(...(await runAll(chosen, target, spoken, { bind, slack: 1 })));
+    } finally {
+      stop();
     }
-    const quick = scenarios.map((scenario) => ({
-      ...scenario,
-      ...(briefly && { params: firstOf(scenario.params) }),
-      timeout: Math.min(scenario.timeout ?? TIMEOUT_MS, TIMEOUT_MS),
-    }));
-    return await runAll(quick, target, spoken, { bind, slack: 1 });
-  } finally {
-    stop();
   }
+  return outcomes;
 }
 
 function firstOf(params: Scenario['params'] = {}): Record<string, unknown[]> {

@@ -10,7 +10,9 @@ import type { Proposal } from './bind.ts';
 export function bindYaml(proposals: readonly Proposal[], server: string): string {
   const found = proposals.flatMap(({ name, does, guess }) => (guess ? [{ name, does, ...guess }] : []));
   const lines = ({ name, does, why, fixture }: (typeof found)[number]): [string, string] => {
-    const members = Object.entries(fixture).filter(([key, value]) => key !== 'args' || Object.keys(value).length > 0);
+    const members = Object.entries<unknown>(fixture).filter(
+      ([key, value]) => key !== 'args' || Object.keys(value as object).length > 0,
+    );
     return [comment(`${does}: ${why}`), `${name}: ${flow(Object.fromEntries(members))}`];
   };
   const sure = found.filter((one) => one.sure).map(lines);

@@ -2,7 +2,7 @@
 
 import { type Arrival, Arrivals, heardIn, messageOf, parsed } from './arrivals.ts';
 import { type Clock, monotonic } from './clock.ts';
-import { show, type Vars, valueAt } from './match.ts';
+import { fill, show, type Vars, valueAt } from './match.ts';
 import type { Event } from './outcome.ts';
 import { CLIENT, capabilitiesOf, isResponse, isStateless, requestOf, type Session } from './protocol.ts';
 import type { Request, Revision } from './scenario.ts';
@@ -44,8 +44,12 @@ export class Exchanges {
   readonly #limit_ms: number;
   readonly #began: number;
   readonly #open = new Set<Arrivals>();
-  /** Session ids that the target gave out, each with its revision, and was not asked to end. */
-  readonly #left = new Map<string, string>();
+  /** Session ids that the target gave out and was not asked to end, each with its revision and with whose it is. */
+  readonly #left = new Map<string, { revision: string; owner: string }>();
+  /** By role. */
+  readonly #tokens = new Map<string, Promise<string>>();
+  /** Whose the tokens are. */
+  readonly #run = crypto.randomUUID();
   #written = 0;
   #exchanges = 0;
   #ids = 0;
@@ -77,13 +81,16 @@ export class Exchanges {
   ): Promise<Arrivals> {
     const session = anew ? undefined : this.#sessionOf(given);
     const target = this.#node(given.node);
-    const request = requestOf(verb, given, this.vars, session, () => ++this.#ids);
+    const role = this.#roleOf(given, session);
+    const bearer = role === undefined ? undefined : await this.token(role);
+    const request = requestOf(verb, given, this.vars, session, () => ++this.#ids, bearer);
     const exchange = exchangeOf(++this.#exchanges, verb, session, request);
     const { number } = exchange;
     const body = request.body && this.#text(new TextDecoder().decode(request.body));
     this.#tell(number, {
       what: 'request',
       method: request.method,
+      ...(request.to !== undefined && { to: request.to }),
       headers: request.headers,
       ...(body !== undefined && { body }),
       ...(given.node !== undefined && { node: given.node }),
@@ -96,7 +103,8 @@ export class Exchanges {
       const answer = await target.exchange(request, abort.signal);
       this.#tell(number, { what: 'answer', status: answer.status, headers: answer.headers });
       const fresh = answer.headers['mcp-session-id'];
-      if (fresh !== undefined && verb === 'post' && named === undefined) this.#left.set(fresh, this.revision);
+      if (fresh !== undefined && verb === 'post' && named === undefined)
+        this.#left.set(fresh, { revision: this.revision, owner: role === 'other' ? 'other' : 'user' });
       if (verb === 'delete' && typeof named === 'string' && answer.status < 300) this.#left.delete(named);
       const arrivals: Arrivals = new Arrivals(
         answer,
@@ -145,7 +153,11 @@ export class Exchanges {
   }
 
   /** A new session where the revision has them. @returns what is wrong with it */
-  async ready(name = '', capabilities: Record<string, unknown> = capabilitiesOf(this.revision)): Promise<string[]> {
+  async ready(
+    name = '',
+    capabilities: Record<string, unknown> = capabilitiesOf(this.revision),
+    token?: string,
+  ): Promise<string[]> {
     const revision = this.revision;
     if (isStateless(revision)) return [];
     this.sessions.delete(name);
@@ -153,13 +165,13 @@ export class Exchanges {
     // It belongs to no session, whichever there are already.
     const { rpc, arrivals } = await this.exchange(
       'post',
-      { rpc: { method: 'initialize', id: 'handshake', params } },
+      { rpc: { method: 'initialize', id: 'handshake', params }, token },
       { anew: true },
     );
     if (valueAt(rpc, 'result.protocolVersion') !== revision)
       return [`initialize must be answered with ${revision}, got ${show(rpc)}`];
     const id = arrivals.answer.headers['mcp-session-id'];
-    this.sessions.set(name, { id, negotiated: revision, capabilities });
+    this.sessions.set(name, { id, negotiated: revision, capabilities, token });
     this.vars.set(name === '' ? 'session' : `session_${name}`, id);
     await this.exchange('post', { rpc: { notify: 'notifications/initialized' }, session: name });
     return [];
@@ -174,14 +186,15 @@ export class Exchanges {
   async close(): Promise<void> {
     for (const arrivals of this.#open) arrivals.cut();
     await Promise.all(
-      [...this.#left].map(async ([id, negotiated]) => {
+      [...this.#left].map(async ([id, { revision, owner }]) => {
         const abort = new AbortController();
         const late = this.clock.after(Math.min(FAREWELL_MS, this.#limit_ms), () => abort.abort(new Error('late')));
-        const headers = {
-          'mcp-session-id': id,
-          ...(negotiated >= '2025-06-18' && { 'mcp-protocol-version': negotiated }),
-        };
         try {
+          const headers = {
+            'mcp-session-id': id,
+            ...(revision >= '2025-06-18' && { 'mcp-protocol-version': revision }),
+            ...(this.#target.tokens && { authorization: `Bearer ${await this.token(owner)}` }),
+          };
           const { body } = await this.#target.exchange({ method: 'DELETE', headers }, abort.signal);
           for await (const _chunk of body);
         } catch {
@@ -191,6 +204,29 @@ export class Exchanges {
         }
       }),
     );
+  }
+
+  /** The token of a role, the same one in all of the run. */
+  token(role: string): Promise<string> {
+    const known = this.#tokens.get(role);
+    if (known) return known;
+    const made = this.#target.tokens?.of(role, this.#run);
+    if (made === undefined) throw new Error(`the target has no token for the role "${role}"`);
+    const token = this.clock.during?.(made) ?? made;
+    this.#tokens.set(role, token);
+    return token;
+  }
+
+  /** Every token that was used, so that it can be masked. */
+  secrets(): Promise<string[]> {
+    return Promise.all(this.#tokens.values());
+  }
+
+  /** Whose token goes with a request; undefined for none. */
+  #roleOf({ token, to }: Request, session: Session | undefined): string | undefined {
+    const usual = this.#target.tokens && to === undefined ? (session?.token ?? 'user') : 'none';
+    const role = token === undefined ? usual : fill(token, this.vars);
+    return role === 'none' ? undefined : role;
   }
 
   #sessionOf({ session }: Request): Session | undefined {

@@ -22,11 +22,15 @@ export interface Facts {
 }
 
 /** What a scenario's fixture is on a target. */
-export type Fixture =
+export type Fixture = (
   | { readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
   | { readonly prompt: string; readonly args: Readonly<Record<string, unknown>> }
   | { readonly resource: string }
-  | { readonly template: string; readonly uri: string };
+  | { readonly template: string; readonly uri: string }
+) & {
+  /** Those that a caller needs for it, all of them. */
+  readonly scopes?: readonly string[] | undefined;
+};
 
 /** Fixtures of scenarios by the names that the target has for them. */
 export type Bind = Readonly<Record<string, Fixture>>;
@@ -182,6 +186,8 @@ export function prevented(
   bind: Bind,
 ): [Verdict, string] | undefined {
   const {
+    tokens = [],
+    terms = [],
     session,
     resumption,
     capabilities = [],
@@ -191,6 +197,9 @@ export function prevented(
     target: abilities = [],
   } = requires;
   if (!inRange(facts.revision, revisions)) return ['skip', `is for revisions ${revisions}`];
+  if (tokens.length > 0 && !target.tokens) return ['untestable', 'no tokens are given'];
+  const unsaid = terms.find((name) => !target.terms?.has(name));
+  if (unsaid !== undefined) return ['untestable', `the operator says nothing of "${unsaid}"`];
   if (session && !facts.session) return ['skip', 'the server gives no session ids'];
   if (resumption && !facts.resumption) return ['skip', 'the server gives no event ids'];
   const lacking = capabilities.find((name) => !declares(facts.capabilities, name));

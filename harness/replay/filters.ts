@@ -2,6 +2,7 @@
 
 import { type Vars, valueAt } from './match.ts';
 import { mirroredOf } from './mirrored.ts';
+import { claimsOf } from './tokens.ts';
 
 const encoder = new TextEncoder();
 
@@ -19,6 +20,12 @@ const FILTERS: Record<string, (value: unknown, vars: Vars, word: string) => unkn
     ),
   /** `${letter|times:3}`: so often, one behind the other. */
   times: (value, _vars, word) => String(value).repeat(Number(word)),
+  /** The token of the role of this name. */
+  token: (role, vars) => valueAt(vars.get('tokens'), String(role)),
+  /** Whose a JWT is. */
+  subject: (token) => claimsOf(String(token))?.sub,
+  /** ms of so many seconds. */
+  seconds: (value) => Number(value) * 1000,
   /** Without its last four characters. */
   shortened: (value) => String(value).slice(0, -4),
   /** With another character in the middle. */

@@ -78,6 +78,14 @@ function broken(rule: string, value: unknown, actual: unknown, vars: Vars, path:
         : fail('must be a list');
     case '$values':
       return isRecord(actual) ? mismatches(value, Object.values(actual), vars, path) : fail('must be an object');
+    case '$containsAll': {
+      const missing = (value as unknown[]).filter((one) => !(actual as unknown[] | undefined)?.includes?.(one));
+      return missing.length === 0 ? [] : fail(`must contain ${show(missing)} too`);
+    }
+    case '$challenge': {
+      const challenge = challengeOf(actual);
+      return challenge ? mismatches(value, challenge, vars, path) : fail('must be a challenge (RFC 6750, 3)');
+    }
     case '$all':
       return (value as unknown[]).flatMap((one) => mismatches(one, actual, vars, path));
     case '$capture':
@@ -92,6 +100,16 @@ function broken(rule: string, value: unknown, actual: unknown, vars: Vars, path:
     default:
       throw new Error(`no matcher is named "${rule}"`);
   }
+}
+
+/** A challenge as `Bearer error="...", scope="a b"`: its scheme, its parameters, and its scopes as a list. */
+function challengeOf(header: unknown): Record<string, unknown> | undefined {
+  const [, scheme, rest = ''] = /^([\w-]+)(?: +(.*))?$/.exec(String(header ?? '')) ?? [];
+  if (scheme === undefined) return undefined;
+  const found = [...rest.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)/g)];
+  const params = found.map(([, name = '', quoted, bare]) => [name.toLowerCase(), quoted ?? bare]);
+  const named = Object.fromEntries(params) as Record<string, string>;
+  return { scheme, ...named, ...(named.scope !== undefined && { scopes: named.scope.split(' ') }) };
 }
 
 /**

@@ -42,6 +42,8 @@ export type Event = {
   | {
       readonly what: 'request';
       readonly method: string;
+      /** Where to, if not to the endpoint. */
+      readonly to?: string;
       readonly headers: Record<string, string | readonly string[]>;
       readonly body?: string;
       readonly node?: string;

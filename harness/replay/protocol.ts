@@ -51,19 +51,25 @@ export interface Session {
   negotiated: Revision;
   /** What the client declared. */
   capabilities: Record<string, unknown>;
+  /** The role of the token that it was begun with. */
+  token?: string | undefined;
 }
 
 const encoder = new TextEncoder();
 
-/** @param nextId gives the ids of messages that name none */
+/**
+ * @param nextId gives the ids of messages that name none
+ * @param bearer the token, where one goes with it
+ */
 export function requestOf(
   verb: string,
   given: Request,
   vars: Vars,
   session: Session | undefined,
   nextId: () => number,
+  bearer?: string,
 ): HttpRequest {
-  const { session: _session, node: _node, ...request } = fill(given, vars);
+  const { session: _session, node: _node, token: _token, ...request } = fill(given, vars);
   const revision = String(vars.get('rev'));
   const headers: HttpRequest['headers'] = {};
   let body: string | Uint8Array<ArrayBuffer> | undefined;
@@ -86,6 +92,7 @@ export function requestOf(
     const { before = '', repeat, times, close = '', after = '' } = request.raw;
     body = before + repeat.repeat(times) + close.repeat(times) + after;
   } else if (request.base64 !== undefined) body = Uint8Array.from(atob(request.base64), (char) => char.charCodeAt(0));
+  if (bearer !== undefined) headers.authorization = `Bearer ${bearer}`;
   const own = request.headers ?? {};
   if (!isRecord(own)) throw new Error(`"headers" must be an object, got ${show(own)}`);
   const without = request.without ?? [];
@@ -97,6 +104,7 @@ export function requestOf(
     headers[name] = Array.isArray(value) ? value.map(inBytes) : inBytes(value);
   return {
     method: verb.toUpperCase(),
+    ...(request.to !== undefined && { to: request.to }),
     headers,
     ...(body !== undefined && { body: typeof body === 'string' ? encoder.encode(body) : body }),
     chunked: request.chunked,

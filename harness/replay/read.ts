@@ -28,16 +28,17 @@ export function readScenarios(paths: readonly string[]): Scenario[] {
 }
 
 const args = z.record(z.string(), z.unknown()).default({});
+const scopes = z.array(z.string()).optional();
 const bindSchema = z.record(
   z.string(),
   z.union(
     [
-      z.strictObject({ tool: z.string(), args }),
-      z.strictObject({ prompt: z.string(), args }),
-      z.strictObject({ resource: z.string() }),
-      z.strictObject({ template: z.string(), uri: z.string() }),
+      z.strictObject({ tool: z.string(), args, scopes }),
+      z.strictObject({ prompt: z.string(), args, scopes }),
+      z.strictObject({ resource: z.string(), scopes }),
+      z.strictObject({ template: z.string(), uri: z.string(), scopes }),
     ],
-    { error: 'a fixture is {tool, args?}, {prompt, args?}, {resource} or {template, uri}' },
+    { error: 'a fixture is {tool, args?}, {prompt, args?}, {resource} or {template, uri}, each with scopes?' },
   ),
 );
 

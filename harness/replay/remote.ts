@@ -1,10 +1,11 @@
-/** A server at a URL, as the command line tells of it: its headers, its further nodes, what can be done to it. */
+/** A server at a URL, as the command line tells of it: its headers and tokens, its further nodes, what can be done to it. */
 
 import { exec } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { BadFile } from './read.ts';
 import { type Target, urlTarget } from './target.ts';
+import { givenTokens, ROLES, signedTokens, type Tokens } from './tokens.ts';
 import { Usage } from './usage.ts';
 
 /** Options of every command that talks to a server, for `parseArgs`. */
@@ -13,6 +14,11 @@ export const REMOTE_OPTIONS = {
   headers: { type: 'string' },
   node: { type: 'string', multiple: true },
   hook: { type: 'string', multiple: true },
+  token: { type: 'string', multiple: true },
+  'token-secret': { type: 'string' },
+  'token-issuer': { type: 'string' },
+  'token-scope': { type: 'string', multiple: true },
+  term: { type: 'string', multiple: true },
 } as const;
 
 export interface RemoteValues {
@@ -24,6 +30,15 @@ export interface RemoteValues {
   node?: string[] | undefined;
   /** `name=command`, run by the shell when a scenario asks for it. */
   hook?: string[] | undefined;
+  /** `role=env:NAME` or `role=file:PATH`: a token by its role (tokens.ts). */
+  token?: string[] | undefined;
+  /** `env:NAME` or `file:PATH`: the secret by which tokens of every role are made. */
+  'token-secret'?: string | undefined;
+  'token-issuer'?: string | undefined;
+  /** `base=...`, `fixtures=...` or `broad=...`, each with scopes. */
+  'token-scope'?: string[] | undefined;
+  /** `calls=30`: what the operator grants. */
+  term?: string[] | undefined;
 }
 
 export interface Remote {
@@ -58,7 +73,45 @@ export function remoteOf(address: string | undefined, values: RemoteValues): Rem
       },
     ]),
   );
-  return { target: { ...urlTarget(urlOf(address), headers), nodes, hooks }, secrets: Object.values(headers) };
+  const { tokens, secrets } = tokensOf(urlOf(address), values);
+  if (tokens && headers.authorization !== undefined)
+    throw new Usage('a token comes by --token or by a header "authorization", not by both');
+  const terms = new Map(pairs(values.term ?? [], '--term', 'calls=30').map(([name, count]) => [name, Number(count)]));
+  const target = { ...urlTarget(urlOf(address), headers), nodes, hooks, terms, ...(tokens && { tokens }) };
+  return { target, secrets: [...Object.values(headers), ...secrets] };
+}
+
+/** @throws Usage, BadFile */
+function tokensOf(audience: string, values: RemoteValues): { tokens?: Tokens; secrets: string[] } {
+  const given = pairs(values.token ?? [], '--token', 'user=env:TOKEN').map(([role, from]) => {
+    if (!Object.hasOwn(ROLES, role))
+      throw new Usage(`--token needs one of ${Object.keys(ROLES).join(', ')}, got "${role}"`);
+    return [role, secretFrom('--token', from)] as const;
+  });
+  const secrets = given.map(([, token]) => token);
+  if (values['token-secret'] === undefined)
+    return given.length > 0 ? { tokens: givenTokens(new Map(given)), secrets } : { secrets };
+  if (given.length > 0) throw new Usage('tokens come by --token or by --token-secret, not by both');
+  const secret = secretFrom('--token-secret', values['token-secret']);
+  const scopes = new Map(pairs(values['token-scope'] ?? [], '--token-scope', 'base=mcp'));
+  const words = (name: string) => scopes.get(name)?.split(' ') ?? [];
+  const signing = {
+    secret,
+    audience,
+    issuer: values['token-issuer'] ?? '',
+    scopes: { base: words('base'), fixtures: words('fixtures'), broad: scopes.get('broad') ?? '' },
+  };
+  return { tokens: signedTokens(signing), secrets: [secret] };
+}
+
+/** What no command line should hold. @throws Usage, BadFile */
+function secretFrom(option: string, from: string): string {
+  const [, kind, name = ''] = /^(env|file):(.+)$/.exec(from) ?? [];
+  const text = kind === 'env' ? process.env[name] : kind === 'file' ? textOf(name) : undefined;
+  const secret = text?.trim() ?? '';
+  // What was given may be the secret itself, so it is not repeated.
+  if (secret === '') throw new Usage(`${option} is read from env:NAME or file:PATH, and is not empty`);
+  return secret;
 }
 
 /** @throws Usage */
@@ -70,13 +123,15 @@ export function urlOf(address: string | undefined): string {
 }
 
 function fileHeaders(file: string): Record<string, string> {
-  let text: string;
+  return headersOf(textOf(file).split('\n'), file);
+}
+
+function textOf(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new BadFile(`${file}:1: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return headersOf(text.split('\n'), file);
 }
 
 function headersOf(lines: readonly string[], from: string): Record<string, string> {

@@ -46,6 +46,11 @@ export async function runScenario(
   const [prevents, because] = prevented(scenario, target, facts, options.bind) ?? [];
   if (prevents) return [passedOver(scenario, facts, because, prevents)];
   for (const params of combinations(scenario.params ?? {})) {
+    const lacking = rolesOf(scenario, params).find((role) => !target.tokens?.roles.has(role));
+    if (lacking !== undefined) {
+      outcomes.push(passedOver(scenario, facts, `no token is given for the role "${lacking}"`, 'untestable', params));
+      continue;
+    }
     const began = now();
     let run = await ran(scenario, target, facts, params, options);
     // What this machine's own lateness may have spoiled is looked at once more.
@@ -56,9 +61,10 @@ export async function runScenario(
     // A run in which nothing was looked at has shown nothing.
     const shown = passedOver(scenario, facts, undefined, worst ?? 'skip', params);
     if (worst === undefined) shown.reason = 'no step of it applied';
-    outcomes.push({ ...shown, checks, transcript, ms: now() - began });
+    const secrets = [...(options.secrets ?? []), ...(await run.secrets())];
+    outcomes.push(masked(secrets)({ ...shown, checks, transcript, ms: now() - began }));
   }
-  return masked(options.secrets ?? [])(outcomes);
+  return outcomes;
 }
 
 /** The outcome of a scenario that was not run, and why. */
@@ -74,8 +80,20 @@ export function passedOver(
   return outcome;
 }
 
-async function ran(scenario: Scenario, target: Target, facts: Facts, params: object, options: Options): Promise<Run> {
+/** The roles of the tokens that a run needs. */
+function rolesOf({ requires }: Scenario, params: Record<string, unknown>): string[] {
+  return fill(requires?.tokens ?? [], new Map(Object.entries(params)));
+}
+
+async function ran(
+  scenario: Scenario,
+  target: Target,
+  facts: Facts,
+  params: Record<string, unknown>,
+  options: Options,
+): Promise<Run> {
   const run = new Run(target, facts, params, options, scenario);
+  await run.sign(rolesOf(scenario, params));
   await run.all(scenario.steps, '');
   await run.close();
   return run;
@@ -122,10 +140,22 @@ class Run {
     this.#exchanges = new Exchanges(target, facts.revision, this.#vars, known, this.#limit_ms);
     for (const [name, fixture] of Object.entries(options.bind)) this.#vars.set(name, fixture);
     this.#vars.set('uuid', crypto.randomUUID());
-    this.#vars.set('target', { host: target.host });
+    const { host, url } = target;
+    this.#vars.set('target', { host, url, path: new URL(url).pathname, origin: new URL(url).origin });
+    this.#vars.set('terms', Object.fromEntries(target.terms ?? []));
     const { capabilities, tools, prompts, resources, templates } = facts;
     this.#vars.set('facts', { capabilities, tools, prompts, resources, templates });
     for (const [name, value] of Object.entries(params)) this.#vars.set(name, fill(value, this.#vars));
+  }
+
+  /** Has the tokens at hand that the steps name. */
+  async sign(roles: readonly string[]): Promise<void> {
+    const tokens = await Promise.all(roles.map(async (role) => [role, await this.#exchanges.token(role)] as const));
+    this.#vars.set('tokens', Object.fromEntries(tokens));
+  }
+
+  secrets(): Promise<string[]> {
+    return this.#exchanges.secrets();
   }
 
   get checks(): Check[] {
@@ -222,7 +252,8 @@ class Run {
     const { http, open, resume, expect } = step;
     if (step.use) {
       const declared = fill(step.capabilities, this.#vars);
-      const wrong = await this.#exchanges.ready(step.as, isRecord(declared) ? declared : undefined);
+      const token = fill(step.token, this.#vars);
+      const wrong = await this.#exchanges.ready(step.as, isRecord(declared) ? declared : undefined, token);
       return wrong.length > 0 ? wrong : undefined;
     }
     if (http) {
@@ -236,10 +267,10 @@ class Run {
       return expect && this.#judge(expect, { arrivals });
     }
     if (resume) {
-      const { as, from, sequence, last_event_id, session, node } = fill(resume, this.#vars);
+      const { as, from, sequence, last_event_id, session, token, node } = fill(resume, this.#vars);
       const last = last_event_id ?? this.#stream(from).lastEventId;
       if (last === undefined) return [`the stream "${from}" brought no event id to resume from`];
-      const request = { headers: { 'last-event-id': last }, session, node };
+      const request = { headers: { 'last-event-id': last }, session, token, node };
       const arrivals = await this.#exchanges.open('get', request, { sequence });
       this.#name(as, arrivals);
       return expect && this.#judge(expect, { arrivals });
@@ -307,7 +338,7 @@ class Run {
   }
 
   async #answer(
-    { on, rpc, result, error, within, session, node }: NonNullable<Step['answer']>,
+    { on, rpc, result, error, within, session, token, node }: NonNullable<Step['answer']>,
     expect: Answer = { status: 202 },
   ): Promise<Found> {
     const names = [on].flat();
@@ -325,7 +356,7 @@ class Run {
         if (rpc !== undefined && mismatches(fill(rpc, this.#vars), message, this.#vars).length > 0) continue;
         this.#answered.add(arrival);
         const response = { respond: message.id, ...(error === undefined ? { result: result ?? {} } : { error }) };
-        return this.#judge(expect, await this.#exchanges.exchange('post', { rpc: response, session, node }));
+        return this.#judge(expect, await this.#exchanges.exchange('post', { rpc: response, session, token, node }));
       }
       const open = streams.filter((stream) => !stream.ended);
       // The first is that of the call: once it has ended nobody asks for it any more.

@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { ROLES } from './tokens.ts';
 
 export const LEVELS = ['MUST', 'SHOULD', 'MAY'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -54,6 +55,13 @@ const text = z.union([
   }),
 ]);
 
+const token = z
+  .string()
+  .optional()
+  .describe(
+    `the role of the bearer token (${Object.keys(ROLES).join(', ')}), or "none"; default: that of the session, "user"`,
+  );
+
 const request = z.strictObject({
   rpc: message.optional().describe('a message, completed with what the revision demands: jsonrpc, id, _meta, headers'),
   batch: z.array(message).optional(),
@@ -69,6 +77,11 @@ const request = z.strictObject({
     .describe('headers to leave out; may be a variable'),
   bare: z.boolean().optional().describe('without anything that the revision demands of params._meta'),
   session: z.string().optional().describe('a session made by "use: ready, as: ..."; default: the one without a name'),
+  token,
+  to: z
+    .string()
+    .optional()
+    .describe('where to, seen from the endpoint, as "/readyz" or "?x=y"; then no token goes with it that is not named'),
   node: z.string().optional().describe('which node of the target; default: the first'),
   chunked: z.boolean().optional().describe('the body without a declared length'),
   trickle: z
@@ -174,6 +187,7 @@ const flat = z.strictObject({
   use: z.enum(['ready']).optional().describe('ready: a session where the revision has them, else nothing'),
   as: z.string().optional().describe('of "use": the name of the session, for "session" of requests'),
   capabilities: anything.optional().describe('of "use": what the client declares; default: everything'),
+  token: token.describe('of "use": the role of the token that begins the session'),
   http: exchange.optional().describe('one exchange, read to its end'),
   open: z
     .strictObject({
@@ -191,6 +205,7 @@ const flat = z.strictObject({
       sequence: z.string().optional(),
       last_event_id: z.string().optional(),
       session: z.string().optional(),
+      token,
       node: z.string().optional(),
     })
     .optional(),
@@ -205,6 +220,7 @@ const flat = z.strictObject({
       error: anything.optional(),
       within: window.optional(),
       session: z.string().optional(),
+      token,
       node: z.string().optional(),
     })
     .optional()
@@ -297,6 +313,11 @@ export const scenarioSchema = z.strictObject({
       fixtures: z.array(z.string()).optional().describe('names of the bind file'),
       hooks: z.array(z.string()).optional().describe('names of the bind file'),
       nodes: z.array(z.string()).optional().describe('besides the first'),
+      tokens: z
+        .array(z.string())
+        .optional()
+        .describe('roles, which may be parameters; each is the variable `tokens.<role>`'),
+      terms: z.array(z.string()).optional().describe('what the operator grants; each is the variable `terms.<name>`'),
       target: z
         .array(z.enum(['host-header', 'sockets', 'repeated-headers']))
         .optional()

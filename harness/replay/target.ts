@@ -3,9 +3,12 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { type Clock, monotonic } from './clock.ts';
+import type { Tokens } from './tokens.ts';
 
 export interface HttpRequest {
   method: string;
+  /** Where to, seen from the endpoint; default: the endpoint. */
+  to?: string | undefined;
   /** A list is sent as so many header lines. */
   headers: Record<string, string | readonly string[]>;
   body?: Uint8Array<ArrayBuffer> | undefined;
@@ -31,6 +34,8 @@ export interface Target {
   /** As reports name it. */
   readonly name: string;
   readonly host: string;
+  /** Of the endpoint. */
+  readonly url: string;
   readonly can: ReadonlySet<Ability>;
   /** What all waiting goes by. Default: this machine's. */
   readonly clock?: Clock;
@@ -38,6 +43,10 @@ export interface Target {
   readonly nodes?: ReadonlyMap<string, Target>;
   /** What scenarios can have done to the target, by name. */
   readonly hooks?: ReadonlyMap<string, () => Promise<void>>;
+  /** Where callers need bearer tokens. */
+  readonly tokens?: Tokens;
+  /** What the operator grants, by name: how many of what. */
+  readonly terms?: ReadonlyMap<string, number>;
   /** Resolves with the head of the answer. Aborting cuts the connection. @throws Error where there is no answer */
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
 }
@@ -45,21 +54,22 @@ export interface Target {
 /** @param headers sent with every request, as a token of the operator's */
 export function urlTarget(address: string, headers: Record<string, string> = {}): Target {
   const url = new URL(address);
-  const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   return {
     name: url.href,
     host: url.host,
+    url: address,
     can: new Set(['host-header', 'sockets', 'repeated-headers']),
     exchange: (request, signal) =>
       new Promise((resolve, reject) => {
-        const { body, chunked, trickle, halfClose } = request;
+        const { to, body, chunked, trickle, halfClose } = request;
+        const at = to === undefined ? url : new URL(to, url);
         // A connection of its own for each: what is cut must not be another's.
-        const outgoing = send(url, {
+        const outgoing = senderOf(at)(at, {
           method: request.method,
           agent: false,
           signal,
           headers: {
-            ...headers,
+            ...(at.origin === url.origin && headers),
             ...request.headers,
             ...(body && !chunked && { 'content-length': String(body.length) }),
           },
@@ -80,6 +90,10 @@ export function urlTarget(address: string, headers: Record<string, string> = {})
   };
 }
 
+function senderOf({ protocol }: URL): typeof requestHttp {
+  return protocol === 'https:' ? requestHttps : requestHttp;
+}
+
 async function trickled(
   outgoing: { write(piece: Uint8Array): unknown; end(): unknown; destroyed: boolean },
   body: Uint8Array,
@@ -98,25 +112,26 @@ async function trickled(
 /** A Fetch handler, as the default export of a server is. */
 export function fetchTarget(
   fetch: (request: Request) => Response | Promise<Response>,
-  options: { origin?: string; path?: string } & Pick<Target, 'clock' | 'nodes' | 'hooks'> = {},
+  options: { origin?: string; path?: string } & Pick<Target, 'clock' | 'nodes' | 'hooks' | 'tokens' | 'terms'> = {},
 ): Target {
-  const { origin = 'http://127.0.0.1:3000', path = '/mcp', clock = monotonic, nodes, hooks } = options;
+  const { origin = 'http://127.0.0.1:3000', path = '/mcp', clock = monotonic, ...more } = options;
   const url = new URL(path, origin);
   return {
     name: 'in process',
     host: url.host,
+    url: url.href,
     can: new Set(['host-header'] as const),
     clock,
-    ...(nodes && { nodes }),
-    ...(hooks && { hooks }),
-    async exchange({ method, headers: given, body, chunked, trickle }, signal) {
+    ...more,
+    async exchange({ method, to, headers: given, body, chunked, trickle }, signal) {
       const headers = new Headers();
       for (const [name, value] of Object.entries(given))
         for (const one of [value].flat()) headers.append(name, one as string);
       if (body && !chunked) headers.set('content-length', String(body.length));
       // Fetch tells the host by the URL.
       const host = Object.entries(given).find(([name]) => name.toLowerCase() === 'host')?.[1];
-      const named = host === undefined ? url : new URL(url.pathname, `${url.protocol}//${host}`);
+      const at = to === undefined ? url : new URL(to, url);
+      const named = host === undefined ? at : new URL(at.pathname + at.search, `${at.protocol}//${host}`);
       const request = new Request(named, {
         method,
         headers,

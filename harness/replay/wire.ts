@@ -223,8 +223,12 @@ export class Wire {
     if (exchange.verb === 'delete') this.#sessionEnded = true;
   }
 
-  /** A message of the other era, which one endpoint may serve too: the rules of this revision are not about it. */
-  #isOfOtherEra({ asked, onlyTells, claims, responds, request }: Exchange): boolean {
+  /**
+   * A message of the other era, which one endpoint may serve too, or what is said elsewhere than at the endpoint: the rules of
+   * this revision are not about it.
+   */
+  #isForeign({ asked, onlyTells, claims, responds, request }: Exchange): boolean {
+    if (request.to !== undefined && !request.to.startsWith('?')) return true;
     if (asked.length === 0 && !onlyTells) return false;
     const named = headerOf(request, 'mcp-protocol-version');
     const isModern = claims || (named !== undefined && DATE.test(named) && isStateless(named));
@@ -234,7 +238,7 @@ export class Wire {
 
   answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
     exchange.arrivals = arrivals;
-    if (this.#isOfOtherEra(exchange)) return;
+    if (this.#isForeign(exchange)) return;
     const type = headers['content-type'] ?? '';
     const id = headers['mcp-session-id'];
     if (isStateless(this.#revision)) {
@@ -284,7 +288,7 @@ export class Wire {
   }
 
   arrived(exchange: Exchange, arrival: Arrival): void {
-    if (arrival.kind !== 'event' || this.#isOfOtherEra(exchange)) return;
+    if (arrival.kind !== 'event' || this.#isForeign(exchange)) return;
     const { id, event, data, message } = arrival;
     if (id !== undefined && id !== '') this.#eventId(exchange, id, data);
     if (data === '') return;
@@ -299,7 +303,7 @@ export class Wire {
   over(exchange: Exchange, arrivals: Arrivals): void {
     const { answer, text } = arrivals;
     this.#look('wire.utf8', !arrivals.garbled, () => 'the answer holds bytes that are no UTF-8');
-    if (exchange.verb !== 'post' || arrivals.wasCut || this.#isOfOtherEra(exchange)) return;
+    if (exchange.verb !== 'post' || arrivals.wasCut || this.#isForeign(exchange)) return;
     if (arrivals.isStream) {
       this.#streamOver(exchange, arrivals);
       return;
