@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import type { LogLevel, Meta } from './content.ts';
 import type { Exchange, SettleWindow } from './exchange.ts';
 import type { Inbound } from './inbound.ts';
+import type { Ending, SessionEnd } from './metrics.ts';
 import {
   CODE,
   EncodedResult,
@@ -40,9 +41,6 @@ import {
 } from './tool.ts';
 import type { Upstreams } from './upstream.ts';
 
-/** How a request ended, for metrics, logs and spans. */
-export type Ending = 'ok' | 'tool_error' | 'input_required' | 'error' | 'cancelled';
-
 /** Who watches requests for the operator. */
 export interface Observer {
   /** A request is about to be served. @returns its span where requests are traced */
@@ -57,9 +55,6 @@ export interface Observer {
   sessionBegun(): void;
   sessionEnded(end: SessionEnd, revision: string, lasted_ms: number): void;
 }
-
-/** Why a session ended: by its client, by itself, to make room, with the server. */
-export type SessionEnd = 'deleted' | 'idle' | 'expired' | 'evicted' | 'closed';
 
 /** The span of a call. */
 export interface CallSpan {

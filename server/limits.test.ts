@@ -302,6 +302,23 @@ test('a request knows how long its turn has run; one timer a turn, none when idl
   assert.equal(watch.worst(), 0);
 });
 
+test('a request of a turn that follows at once has waited for half of the one before', async () => {
+  const clock = manualClock();
+  let now = 1000;
+  const watch = turnWatch(clock, () => now);
+  watch.late();
+  now += 40;
+  await clock.advance(1);
+  assert.equal(watch.late(), 20);
+  now += 6;
+  assert.equal(watch.late(), 26);
+  await clock.advance(1);
+  assert.equal(watch.late(), 3, 'of the one before alone');
+  await clock.advance(1);
+  now += 2;
+  assert.equal(watch.late(), 0, 'the loop had rested');
+});
+
 /** Past the timer that ends a turn. */
 const turnOver = () => new Promise((resolve) => setTimeout(resolve, 5));
 
@@ -345,7 +362,7 @@ test('requests that a busy turn keeps waiting know it, and the next turn begins 
     await wave();
     await turnOver();
     assert.equal(late.length, REQUESTS);
-    assert.equal(late.filter((ms) => ms === 0).length, armed, 'one timer for each turn');
+    assert.ok(armed < REQUESTS, 'one timer for each turn');
     assert.ok(Math.max(...late) >= BUSY_MS, `${late}`);
     assert.ok(watch.worst() >= 2 * BUSY_MS);
     assert.equal(watch.late(), 0);

@@ -332,7 +332,7 @@ test('a clock that was set back makes no duration negative', async () => {
 });
 
 test('responses, sessions and refusals are counted by what they were', async () => {
-  const server = serving();
+  const server = serving(() => ({ unauthorized: { missing: 0, expired: 1 } }));
   server.response('POST', 200);
   server.response('POST', 200);
   server.response('POST', 429);
@@ -340,7 +340,6 @@ test('responses, sessions and refusals are counted by what they were', async () 
   server.sessionEnded('deleted', '2025-06-18', 90);
   server.rateLimited('calls');
   server.shed('lag');
-  server.unauthorized('expired');
   const text = await server.text(false);
   for (const line of [
     'mcp_http_responses_total{method="POST",status="200"} 2',
@@ -351,8 +350,21 @@ test('responses, sessions and refusals are counted by what they were', async () 
     'mcp_server_session_duration_seconds_bucket{mcp_protocol_version="2025-06-18",le="120"} 1',
     'mcp_rate_limited_total{budget="calls"} 1',
     'mcp_shed_total{reason="lag"} 1',
+    'mcp_auth_failures_total{reason="missing"} 0',
     'mcp_auth_failures_total{reason="expired"} 1',
     'mcp_build_info{name="test",version="1",runtime="node"} 1',
+  ]) {
+    assert.ok(text.includes(`\n${line}\n`), `${line} is missing in\n${text}`);
+  }
+});
+
+test('what can be refused or end is told as 0 before it was', async () => {
+  const text = await serving().text(false);
+  for (const line of [
+    'mcp_sessions_begun_total 0',
+    'mcp_sessions_ended_total{reason="deleted"} 0',
+    'mcp_rate_limited_total{budget="tool"} 0',
+    'mcp_shed_total{reason="lag"} 0',
   ]) {
     assert.ok(text.includes(`\n${line}\n`), `${line} is missing in\n${text}`);
   }

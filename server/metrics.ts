@@ -228,8 +228,11 @@ export function prefersOpenMetrics(accept: string | null): boolean {
 
 // ---- this server's -------------------------------------------------------------------------------
 
-/** How a request ended: `refused` before it was tried, `error` with a JSON-RPC error, `tool_error` with `isError`. */
-export type CallOutcome = 'ok' | 'tool_error' | 'error' | 'cancelled' | 'input_required' | 'refused';
+/** How a request ended. */
+export type Ending = 'ok' | 'tool_error' | 'input_required' | 'error' | 'cancelled';
+
+/** Why a session ended: its client said so, it was quiet for too long, its id expired, another needed the room, the server closed. */
+export type SessionEnd = 'deleted' | 'idle' | 'expired' | 'evicted' | 'closed';
 
 /** What is read when the metrics are asked for; what is absent is not told. Counters are since the start. */
 export interface Readings {
@@ -266,12 +269,15 @@ export interface Readings {
   jwks_failures?: number | undefined;
   upstream_refused?: number | undefined;
   upstream_timeouts?: number | undefined;
+  /** Requests refused for their token, by reason. */
+  unauthorized?: Readonly<Record<string, number>> | undefined;
 }
 
-type Row = readonly [kind: 'gauge' | 'counter', name: string, key: keyof Readings, help: string];
+/** @param label what is told apart, where the reading is a record */
+type Row = readonly [kind: 'gauge' | 'counter', name: string, key: keyof Readings, help: string, label?: string];
 const READ: readonly Row[] = [
   ['gauge', 'mcp_sessions', 'sessions', 'Sessions for which something is kept'],
-  ['gauge', 'mcp_streams_open', 'streams', 'Open event streams'],
+  ['gauge', 'mcp_streams_open', 'streams', 'Open event streams', 'kind'],
   ['gauge', 'mcp_listen_streams', 'listening', 'Open subscriptions/listen streams (2026-07-28)'],
   ['gauge', 'mcp_calls_running', 'calls', 'Calls that outlived their turn and run now'],
   ['gauge', 'mcp_questions_open', 'questions', 'Questions to clients that are not answered (2025-11-25)'],
@@ -281,7 +287,7 @@ const READ: readonly Row[] = [
   ['gauge', 'mcp_rate_limit_callers', 'callers', 'Callers whose requests are counted against a rate'],
   ['gauge', 'mcp_upstream_running', 'upstream_running', 'Requests from tools to upstreams that run now'],
   ['gauge', 'mcp_upstream_waiting', 'upstream_waiting', 'Requests from tools that wait for their upstream'],
-  ['gauge', 'mcp_event_loop_lag_seconds', 'lag_ms', 'How late a timer came when this was read'],
+  ['gauge', 'mcp_event_loop_lag_seconds', 'lag_ms', 'The longest turn of the event loop since this was read before'],
   ['gauge', 'mcp_draining', 'draining', '1 while the server drains'],
   ['counter', 'mcp_heartbeats_total', 'beats', 'Heartbeats sent'],
   ['counter', 'mcp_events_stored_total', 'stored', 'Events stored for replay'],
@@ -296,6 +302,13 @@ const READ: readonly Row[] = [
     'upstream_timeouts',
     'Requests from tools that an upstream did not answer in time',
   ],
+  [
+    'counter',
+    'mcp_auth_failures_total',
+    'unauthorized',
+    'Requests refused for their token: 401, or 403 without a scope',
+    'reason',
+  ],
   ['gauge', 'process_resident_memory_bytes', 'memory_bytes', 'Resident memory size in bytes'],
   ['gauge', 'process_heap_bytes', 'heap_bytes', 'Process heap size in bytes'],
   ['counter', 'process_cpu_seconds_total', 'cpu_seconds', 'Total user and system CPU time spent in seconds'],
@@ -304,6 +317,11 @@ const READ: readonly Row[] = [
 
 /** Bounds in seconds, of both durations (OpenTelemetry semantic conventions for MCP, Metrics). */
 const DURATIONS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+
+/** What can be refused or end, and why: told as 0 from the start, so that the first one is seen as a rise. */
+const BUDGETS = ['requests', 'initialize', 'calls', 'tool'];
+const SHED = ['calls', 'caller_calls', 'lag', 'streams', 'sessions', 'draining'];
+const SESSION_ENDS: readonly SessionEnd[] = ['deleted', 'idle', 'expired', 'evicted', 'closed'];
 
 /** Methods told by their names; any other is `other`. */
 const METHODS = [
@@ -341,7 +359,7 @@ interface End {
   readonly era: Era;
   readonly revision: string;
   readonly method: string;
-  readonly outcome: CallOutcome;
+  readonly outcome: Ending;
   readonly errorType: string | undefined;
   readonly requests: Counter;
   readonly duration: Histogram;
@@ -358,21 +376,18 @@ export interface ServerMetrics {
     revision: string,
     method: string,
     tool: string,
-    outcome: CallOutcome,
+    outcome: Ending,
     errorType: string | undefined,
     seconds: number,
   ): void;
   /** An HTTP request was answered. */
   response(method: string, status: number): void;
   sessionBegun(): void;
-  /** @param reason one of a few words, for example `deleted`, `idle`, `evicted` */
-  sessionEnded(reason: string, revision: string, seconds: number): void;
+  sessionEnded(reason: SessionEnd, revision: string, seconds: number): void;
   /** A request was answered 429. @param budget the rate that was used up, for example `calls` */
   rateLimited(budget: string): void;
   /** A request was answered 503. @param reason the bound that was met, for example `streams`, `lag`, `draining` */
   shed(reason: string): void;
-  /** A token was refused. @param reason one of a few words, for example `expired`, `audience`, `scope` */
-  unauthorized(reason: string): void;
   text(openMetrics: boolean): Promise<string>;
 }
 
@@ -415,12 +430,18 @@ export function serverMetrics(options: {
   );
   const responses = all.counter('mcp_http_responses_total', 'HTTP responses', ['method', 'status']);
   const begun = all.counter('mcp_sessions_begun_total', 'Sessions begun', []).labels();
-  const ended = all.counter('mcp_sessions_ended_total', 'Sessions ended', ['reason']);
+  const ended = all.counter(
+    'mcp_sessions_ended_total',
+    'Sessions seen to end: one for which nothing is kept is seen only where its client ends it',
+    ['reason'],
+  );
   const limited = all.counter('mcp_rate_limited_total', 'Requests answered 429', ['budget']);
   const shed = all.counter('mcp_shed_total', 'Requests answered 503', ['reason']);
-  const unauthorized = all.counter('mcp_auth_failures_total', 'Requests without a token that is good', ['reason']);
-  for (const [kind, metric, key, help] of READ) {
-    const one = (): Reading => reading(key, readings[key]);
+  for (const budget of BUDGETS) limited.labels(budget);
+  for (const reason of SHED) shed.labels(reason);
+  for (const reason of SESSION_ENDS) ended.labels(reason);
+  for (const [kind, metric, key, help, label = ''] of READ) {
+    const one = (): Reading => reading(key, readings[key], label);
     if (kind === 'gauge') all.gauge(metric, help, one);
     else all.observableCounter(metric, help, one);
   }
@@ -435,7 +456,7 @@ export function serverMetrics(options: {
     revision: string,
     method: string,
     tool: string,
-    outcome: CallOutcome,
+    outcome: Ending,
     errorType: string | undefined,
   ): End {
     if (errorType !== undefined && errorTypes.size < ERROR_TYPES) errorTypes.add(errorType);
@@ -499,7 +520,6 @@ export function serverMetrics(options: {
     },
     rateLimited: (budget) => limited.labels(budget).inc(),
     shed: (reason) => shed.labels(reason).inc(),
-    unauthorized: (reason) => unauthorized.labels(reason).inc(),
     async text(openMetrics) {
       readings = await read();
       return all.text(openMetrics);
@@ -507,8 +527,9 @@ export function serverMetrics(options: {
   };
 }
 
-function reading(key: keyof Readings, value: Readings[keyof Readings]): Reading {
+function reading(key: keyof Readings, value: Readings[keyof Readings], label: string): Reading {
   if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'object') return Object.entries(value).map(([kind, count]) => [{ kind }, count] as const);
+  if (typeof value === 'object')
+    return Object.entries(value).map(([each, count]) => [{ [label]: each }, count] as const);
   return key === 'lag_ms' && value !== undefined ? value / 1000 : value;
 }

@@ -1,9 +1,9 @@
 /** What the operator is told of each request: metrics, one line of the log, an audit line where it took scopes, a span. */
 
-import type { Call, CallSpan, Ending, Observer } from './call.ts';
+import type { Call, CallSpan, Observer } from './call.ts';
 import type { Inbound } from './inbound.ts';
 import type { Logger } from './log.ts';
-import type { ServerMetrics } from './metrics.ts';
+import type { Ending, ServerMetrics } from './metrics.ts';
 import { isObject, type Message } from './protocol.ts';
 import type { Registry } from './registry.ts';
 import type { RequestSpan, Telemetry } from './telemetry.ts';

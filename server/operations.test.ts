@@ -349,6 +349,7 @@ async function served(): Promise<Set<string>> {
     jwks_failures: 1,
     upstream_refused: 1,
     upstream_timeouts: 1,
+    unauthorized: { expired: 1 },
   };
   const server = serverMetrics({ name: 'a', version: '1', runtime: 'node', tools: ['echo'], read: () => everything });
   server.call('stateful', '2025-11-25', 'tools/call', 'echo', 'ok', undefined, 0.1);
@@ -357,7 +358,6 @@ async function served(): Promise<Set<string>> {
   server.sessionEnded('deleted', '2025-11-25', 1);
   server.rateLimited('calls');
   server.shed('lag');
-  server.unauthorized('expired');
   const names = (await server.text(false)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Set(names.map((line) => /^\w+/.exec(line)?.[0] ?? ''));
 }

@@ -3,9 +3,10 @@
  * questions to the client, calls that run. All of it bounded, all of it gone with the session or its idle time.
  */
 
-import type { Call, Core, SessionEnd } from './call.ts';
+import type { Call, Core } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { LogLevel } from './content.ts';
+import type { SessionEnd } from './metrics.ts';
 import type { RequestId } from './protocol.ts';
 import type { Session, Sessions } from './session.ts';
 import { EventStream, type StreamOwner } from './sse.ts';
@@ -170,7 +171,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     }
   };
 
-  const told = ({ revision, expires }: Session, end: SessionEnd) => {
+  const tellEnd = ({ revision, expires }: Session, end: SessionEnd) => {
     core.observer.sessionEnded(end, revision, clock.now() - (expires - config.MCP_SESSION_LIFETIME * 1000));
   };
 
@@ -195,7 +196,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       const expired = now >= state.session.expires;
       if (expired || (now - state.session.seen >= idle_ms && !state.busy)) {
         if (idleEnds) void sessions.end(state.session);
-        if (idleEnds || expired) told(state.session, expired ? 'expired' : 'idle');
+        if (idleEnds || expired) tellEnd(state.session, expired ? 'expired' : 'idle');
         forget(state, 'The session was idle for too long');
       }
     }
@@ -212,7 +213,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     if (!longest) return false;
     // What it was promised can no longer be kept, so it must learn to begin anew.
     void sessions.end(longest.session);
-    told(longest.session, 'evicted');
+    tellEnd(longest.session, 'evicted');
     forget(longest, 'Too many sessions');
     return true;
   };
@@ -243,7 +244,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     end(session) {
       const state = states.get(session.key);
       if (state) forget(state, 'The session was ended');
-      told(session, 'deleted');
+      tellEnd(session, 'deleted');
       return sessions.end(session);
     },
     postStream(session) {
@@ -289,7 +290,7 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       for (const state of [...states.values()]) {
         state.standalone?.hangUp(config.MCP_RETRY);
         for (const stream of state.streams.values()) stream.hangUp(config.MCP_RETRY);
-        if (idleEnds) told(state.session, 'closed');
+        if (idleEnds) tellEnd(state.session, 'closed');
         forget(state, 'The server is closing');
       }
       stopSweeping?.();

@@ -1232,7 +1232,7 @@ function withPrincipals() {
       turns: turnWatch(clock),
       refused: quiet,
     }),
-    observer: { begin: () => undefined, ended: quiet },
+    observer: { begin: () => undefined, ended: quiet, answered: quiet, sessionBegun: quiet, sessionEnded: quiet },
     upstreams: upstreams({ config, clock, trusted: [] }),
     questions: 0,
     report: () => 'none',

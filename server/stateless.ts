@@ -44,6 +44,8 @@ import {
   type Questions,
 } from './tool.ts';
 
+const LISTEN = 'subscriptions/listen';
+
 export interface Stateless {
   /** POST of a parsed body. */
   answer(body: unknown, version: string | null, inbound: Inbound): Response | Promise<Response>;
@@ -331,17 +333,11 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
         { id },
       );
     }
-    if (!accepts.sse && method === 'subscriptions/listen') {
+    if (!accepts.sse && method === LISTEN) {
       return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`, { id });
     }
     const run = methods.get(method);
-    const wrongly = ladder(
-      message,
-      id,
-      version,
-      headers,
-      run !== undefined || (listens && method === 'subscriptions/listen'),
-    );
+    const wrongly = ladder(message, id, version, headers, run !== undefined || (listens && method === LISTEN));
     const refusal = wrongly ?? core.admission.serve(message, inbound, undefined);
     if (refusal) return refusal;
     if (!run) return listen(message, id, inbound);
