@@ -56,6 +56,9 @@ export function createServer(options: ServerOptions): Server {
   const authorized = verify !== undefined || config.MCP_AUTH_SECRET !== '' || config.MCP_AUTH_ISSUER !== '';
   const registry = compile({ info, instructions, features, cache, pageSize: config.MCP_PAGE_SIZE, authorized });
   const journal = log && logger({ ...logOptions(config), write: log, clock, shared });
+  const unserved = registry.withheld.join(', ');
+  if (unserved !== '')
+    journal?.notice('info', `Not served, for it needs scopes and no tokens are asked for: ${unserved}`);
   const tellOf = onError ?? journal?.error ?? logError;
   const report = (error: unknown, during: string) => {
     const id = crypto.randomUUID();

@@ -66,17 +66,22 @@ export class Client {
   readonly server: Server;
   /** What handlers threw by mistake; a test that expects some takes them out. */
   readonly bugs: { error: unknown; during: string; id: string }[] = [];
+  /** Of every request, where it names no other. */
+  headers: HeaderChanges = {};
   readonly #readers: Events[] = [];
   #ids = 0;
 
-  constructor(options: Partial<ServerOptions> = {}) {
-    this.server = createServer({
-      name: 'under-test',
-      version: '1.2.3',
-      features,
-      onError: (error, during, id) => this.bugs.push({ error, during, id }),
-      ...options,
-    });
+  /** @param server of another client, to share */
+  constructor(options: Partial<ServerOptions> = {}, server?: Server) {
+    this.server =
+      server ??
+      createServer({
+        name: 'under-test',
+        version: '1.2.3',
+        features,
+        onError: (error, during, id) => this.bugs.push({ error, during, id }),
+        ...options,
+      });
   }
 
   nextId(): number {
@@ -86,7 +91,7 @@ export class Client {
   /** Any request: a body that is no string, bytes or stream is sent as JSON. */
   send(method: string, body: unknown, headers: HeaderChanges, url = URL_OF_SERVER, signal?: AbortSignal) {
     const raw = typeof body === 'string' || body instanceof Uint8Array || body instanceof ReadableStream;
-    const init: RequestInit & { duplex?: 'half' } = { method, headers: present(headers) };
+    const init: RequestInit & { duplex?: 'half' } = { method, headers: present({ ...this.headers, ...headers }) };
     if (body !== undefined) init.body = raw ? (body as BodyInit) : JSON.stringify(body);
     if (body instanceof ReadableStream) init.duplex = 'half';
     if (signal) init.signal = signal;

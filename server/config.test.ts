@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createServer } from '../server.ts';
-import { KNOBS, type KnobName, readConfig } from './config.ts';
+import { KNOBS, type KnobName, namedHosts, readConfig } from './config.ts';
 
 test('every knob has a default that is within its own bounds', () => {
   const config = readConfig({});
@@ -34,6 +34,11 @@ const GOOD: [KnobName, unknown, unknown][] = [
   ['MCP_ALLOWED_ORIGINS', '*', ['*']],
   ['MCP_SESSION_SECRET', 'x'.repeat(16), 'x'.repeat(16)],
   ['MCP_HEARTBEAT', '10', 10],
+  ['MCP_RATE_LIMIT', '100/minute', { count: 100, window_ms: 60_000 }],
+  ['MCP_RATE_LIMIT', '', undefined],
+  ['MCP_RATE_LIMIT_CALLS', '1/second', { count: 1, window_ms: 1000 }],
+  ['MCP_LOG_LEVEL', 'off', 'off'],
+  ['MCP_PUBLIC_URL', 'https://mcp.example/mcp', 'https://mcp.example/mcp'],
 ];
 for (const [name, given, value] of GOOD) {
   test(`${name}=${JSON.stringify(given)} is read as ${JSON.stringify(value)}`, () => {
@@ -41,7 +46,28 @@ for (const [name, given, value] of GOOD) {
   });
 }
 
+const RATE = 'must be a rate, for example 100/minute (second, minute, hour, day)';
+const WEB_URL = 'must be an http or https URL without user and fragment';
+
 const BAD: [KnobName, unknown, string][] = [
+  ['MCP_RATE_LIMIT', '100', `MCP_RATE_LIMIT ${RATE}, got "100"`],
+  ['MCP_RATE_LIMIT', '0/minute', `MCP_RATE_LIMIT ${RATE}, got "0/minute"`],
+  ['MCP_RATE_LIMIT', '1/week', `MCP_RATE_LIMIT ${RATE}, got "1/week"`],
+  ['MCP_RATE_LIMIT_CALLS', '-1/second', `MCP_RATE_LIMIT_CALLS ${RATE}, got "-1/second"`],
+  ['MCP_LOG_LEVEL', 'loud', 'MCP_LOG_LEVEL must be one of off, error, warn, info, debug, got "loud"'],
+  ['MCP_PUBLIC_URL', 'mcp.example', `MCP_PUBLIC_URL ${WEB_URL}, got "mcp.example"`],
+  ['MCP_PUBLIC_URL', 'https://a@mcp.example/', `MCP_PUBLIC_URL ${WEB_URL}, got one with a user`],
+  ['MCP_AUTH_SECRET', 'short', 'MCP_AUTH_SECRET must have at least 32 characters, got 5'],
+  [
+    'MCP_AUTH_ISSUER',
+    'https://issuer.example',
+    'MCP_AUTH_ISSUER needs MCP_PUBLIC_URL, the URL by which clients know this endpoint',
+  ],
+  [
+    'MCP_AUTH_SCOPES',
+    'read',
+    'MCP_AUTH_SCOPES is set, but neither MCP_AUTH_SECRET nor MCP_AUTH_ISSUER is: nobody would be asked for a token',
+  ],
   ['MCP_PORT', 'http', 'MCP_PORT must be a whole number from 0 to 65535 (port), got "http"'],
   ['MCP_PORT', '65536', 'MCP_PORT must be a whole number from 0 to 65535 (port), got "65536"'],
   ['MCP_PORT', '-1', 'MCP_PORT must be a whole number from 0 to 65535 (port), got "-1"'],
@@ -92,4 +118,20 @@ test('every knob says what it does, in its unit', () => {
     assert.ok(knob.says.length > 10, name);
     if (knob.kind === 'count') assert.ok(knob.unit, name);
   }
+});
+
+test('keys and a secret exclude each other', () => {
+  const env = {
+    MCP_PUBLIC_URL: 'https://mcp.example/mcp',
+    MCP_AUTH_SECRET: 'x'.repeat(32),
+    MCP_AUTH_JWKS: 'https://issuer.example/keys',
+  };
+  assert.throws(() => readConfig(env), {
+    message: 'MCP_AUTH_JWKS and MCP_AUTH_SECRET exclude each other: tokens are signed by a secret or by keys',
+  });
+});
+
+test('hosts of URLs in knobs are told, each with its port', () => {
+  const hosts = namedHosts(readConfig({ MCP_FORECAST_URL: 'http://127.0.0.1:8080/a', MCP_GEOCODING_URL: '' }));
+  assert.deepEqual(hosts, ['geocoding-api.open-meteo.com', '127.0.0.1:8080']);
 });

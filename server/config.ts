@@ -147,7 +147,7 @@ export const KNOBS = {
   },
   MCP_RATE_LIMIT_INITIALIZE: { kind: 'rate', fallback: '', says: 'Likewise, sessions begun' },
   MCP_RATE_LIMIT_CALLS: { kind: 'rate', fallback: '', says: 'Likewise, tool calls' },
-  MCP_RATE_CALLERS: count(100_000, 'callers', 'Callers counted at once; past it the longest quiet ones are forgotten'),
+  MCP_RATE_CALLERS: count(100_000, 'callers', 'Callers counted at once; past it those that owe least are forgotten'),
   MCP_TRUSTED_PROXIES: {
     kind: 'list',
     fallback: '',

@@ -41,7 +41,7 @@ const ALLOWED_HEADERS = [
   'tracestate',
   'baggage',
 ];
-const EXPOSED = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after';
+const EXPOSED = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, ratelimit, ratelimit-policy';
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** Judged URLs and origins remembered; whoever sends others is judged anew. */
 const REMEMBERED = 1000;

@@ -1,171 +1,209 @@
-/** What a server counts of what it was sent, as its own `/metrics` tells it. */
+/** What the operator of a server in this process is told: lines of the log, metrics, spans of upstream requests. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { manualClock } from '../server.ts';
-import { type Client, MODERN, read, SESSIONS, serving } from './client.fixture.ts';
+import { createServer } from '../server.ts';
+import { Client, type Json, MODERN, SESSIONS } from './client.fixture.ts';
+import { manualClock } from './clock.ts';
+import { type Feature, type Principal, ToolError, tool } from './tool.ts';
 
-const METRICS_TOKEN = 'a token of the operator';
-const operated = (env: Record<string, unknown> = {}) => ({ env: { MCP_METRICS_TOKEN: METRICS_TOKEN, ...env } });
+const features: Feature[] = [
+  tool('fine', { description: 'Works' }, () => 'fine'),
+  tool('wrong', { description: 'Fails' }, () => {
+    throw new ToolError('no such city');
+  }),
+  tool('bug', { description: 'Has a bug' }, () => {
+    throw new Error('oops with Bearer abc.def.ghi');
+  }),
+  tool('guarded', { description: 'Needs a scope', scopes: ['write'] }, () => 'done'),
+  tool('local', { description: 'Fetches a private address' }, async (_input, { fetch }) => {
+    await fetch('http://127.0.0.1:1/');
+    return 'reached';
+  }),
+];
 
-/** The series of metrics, without help, by their name and labels. */
-async function series(client: Client): Promise<Map<string, number>> {
-  const url = 'http://localhost/metrics';
-  const answer = await client.send('GET', undefined, { authorization: `Bearer ${METRICS_TOKEN}` }, url);
-  assert.equal(answer.status, 200);
-  const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
+function verify(token: string): Principal | undefined {
+  const [subject = '', ...scopes] = token.split('_');
+  return subject === 'nobody' ? undefined : { subject, scopes, claims: {} };
 }
 
-/** How often requests of a method ended how. */
-async function requests(client: Client, method: string): Promise<Record<string, number>> {
-  const ofMethod = new RegExp(`^mcp_requests_total{era="(\\w+)",method="${method}",.*outcome="(\\w+)"`);
-  const found: Record<string, number> = {};
-  for (const [name, value] of await series(client)) {
-    const [, era, outcome] = ofMethod.exec(name) ?? [];
-    if (era !== undefined) found[`${era} ${outcome}`] = value;
+/** A client whose server logs into `lines`. */
+function logged(env: Json = {}) {
+  const clock = manualClock();
+  let text = '';
+  const client = new Client({
+    features,
+    clock,
+    verify,
+    env: { MCP_PUBLIC_URL: 'http://localhost/mcp', MCP_LOG_FORMAT: 'json', ...env },
+    log: (lines) => {
+      text += lines;
+    },
+  });
+  client.headers = { authorization: 'Bearer reader' };
+  const lines = async (): Promise<Json[]> => {
+    await clock.advance(10);
+    const all = text.split('\n').filter(Boolean);
+    text = '';
+    return all.map((line) => JSON.parse(line) as Json);
+  };
+  return { client, lines };
+}
+
+const call = (name: string, more: Json = {}) => ({ id: 'c1', method: 'tools/call', params: { name, ...more } });
+
+test('a call is one line: what was called, by whom, how it ended', async () => {
+  const { client, lines } = logged();
+  await client.tellModern(call('fine', { arguments: {} }));
+  await client.tellModern(call('wrong'));
+  const [fine, wrong] = await lines();
+  const { time, duration_ms, ...rest } = fine ?? {};
+  assert.ok(!Number.isNaN(Date.parse(String(time))));
+  assert.equal(typeof duration_ms, 'number');
+  assert.deepEqual(rest, {
+    level: 'info',
+    event: 'request',
+    http: 'POST',
+    path: '/mcp',
+    status: 200,
+    method: 'tools/call',
+    name: 'fine',
+    outcome: 'ok',
+    id: 'c1',
+    era: 'stateless',
+    revision: MODERN,
+    subject: 'reader',
+    address: 'unknown',
+  });
+  assert.equal(wrong?.outcome, 'tool_error');
+  await client.close();
+});
+
+test('a call in a session names the session by its key, not by its id', async () => {
+  const { client, lines } = logged();
+  const session = await client.initialize(SESSIONS[0]);
+  await session.request('ping');
+  await session.notify('notifications/initialized');
+  const [initialize, ping, initialized] = await lines();
+  assert.deepEqual([initialize?.method, initialize?.status], ['initialize', 200]);
+  assert.deepEqual([ping?.method, ping?.era, ping?.revision], ['ping', 'stateful', SESSIONS[0]]);
+  assert.match(String(ping?.session), /^reader [\w-]{20,}$/);
+  assert.ok(!String(ping?.session).includes(session.id));
+  assert.deepEqual([initialized?.method, initialized?.status], ['notifications/initialized', 202]);
+  await client.close();
+});
+
+test('the id of a bug is in the error that the client sees and in the log; what looks like a token is in neither', async () => {
+  const clock = manualClock();
+  let text = '';
+  const server = createServer({
+    name: 'under-test',
+    version: '1',
+    features,
+    clock,
+    env: { MCP_LOG_FORMAT: 'json' },
+    log: (lines) => {
+      text += lines;
+    },
+  });
+  const client = new Client({}, server);
+  const { message } = await client.tellModern(call('bug'));
+  await clock.advance(10);
+  await client.close();
+  const [, id = ''] = /^Internal error \(([\w-]{36})\)$/.exec(message?.error?.message ?? '') ?? [];
+  const [unserved, error, request] = text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Json);
+  assert.ok(id !== '' && error && request);
+  assert.match(String(unserved?.message), /^Not served, .*: tool "guarded"$/);
+  assert.deepEqual([error.level, error.event, error.correlation], ['error', 'error', id]);
+  assert.match(String(error.message), /^oops/);
+  assert.deepEqual([request.level, request.outcome, request.code], ['error', 'error', -32603]);
+  assert.doesNotMatch(text + JSON.stringify(message), /abc\.def/);
+});
+
+test('a refusal says what was asked, and one of a tool that needs scopes is audited as its calls are', async () => {
+  const { client, lines } = logged();
+  await client.tellModern(call('guarded'));
+  const [refused, denied] = await lines();
+  assert.deepEqual(
+    [refused?.level, refused?.status, refused?.method, refused?.name, refused?.subject],
+    ['warn', 403, 'tools/call', 'guarded', 'reader'],
+  );
+  assert.deepEqual(
+    [denied?.event, denied?.tool, denied?.scopes, denied?.outcome],
+    ['audit', 'guarded', ['write'], 'insufficient_scope'],
+  );
+  client.headers = { authorization: 'Bearer reader_write' };
+  await client.tellModern(call('guarded'));
+  const [served, done] = await lines();
+  assert.equal(served?.outcome, 'ok');
+  assert.deepEqual([done?.event, done?.subject, done?.tool, done?.outcome], ['audit', 'reader', 'guarded', 'ok']);
+  client.headers = { authorization: 'Bearer nobody' };
+  await client.tellModern(call('guarded'));
+  const [unknown, ...more] = await lines();
+  assert.deepEqual([unknown?.status, unknown?.subject, more.length], [401, undefined, 0]);
+  await client.close();
+});
+
+test('probes are no lines, nor is what is below the level', async () => {
+  const quiet = logged({ MCP_LOG_LEVEL: 'warn' });
+  await quiet.client.tellModern(call('fine'));
+  await quiet.client.server.fetch(new Request('http://localhost/nothing'));
+  assert.deepEqual(await quiet.lines(), []);
+  await quiet.client.close();
+  const { client, lines } = logged();
+  for (const path of ['/livez', '/readyz', '/health'])
+    await client.server.fetch(new Request(`http://localhost${path}`));
+  assert.deepEqual(await lines(), []);
+  await client.server.fetch(new Request('http://localhost/nothing?token=hidden'));
+  assert.deepEqual(
+    (await lines()).map(({ path, status }) => [path, status]),
+    [['/nothing', 404]],
+  );
+  await client.close();
+});
+
+test('arguments are logged only where they are asked for', async () => {
+  for (const [env, logs] of [
+    [{}, false],
+    [{ MCP_LOG_ARGUMENTS: '1' }, true],
+  ] as const) {
+    const { client, lines } = logged(env);
+    await client.tellModern(call('fine', { arguments: { place: 'harbour' } }));
+    assert.equal(JSON.stringify(await lines()).includes('harbour'), logs);
+    await client.close();
   }
-  return found;
-}
-
-test(
-  'initialize and notifications are counted, and methods that do not exist by one name',
-  serving(async (client) => {
-    const session = await client.initialize();
-    await session.notify('notifications/initialized');
-    await session.notify('notifications/made_up');
-    await session.request('made/up');
-    const params = { protocolVersion: SESSIONS[0], capabilities: 'none', clientInfo: { name: 'a', version: '1' } };
-    await client.tell({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
-    await client.tell({ jsonrpc: '2.0', method: 'notifications/cancelled' }, { 'mcp-protocol-version': MODERN });
-    assert.deepEqual(await requests(client, 'initialize'), { 'stateful ok': 1, 'stateful error': 1 });
-    assert.deepEqual(await requests(client, 'notifications/initialized'), { 'stateful ok': 1 });
-    assert.deepEqual(await requests(client, 'notifications/cancelled'), { 'stateless ok': 1 });
-    assert.deepEqual(await requests(client, 'other'), { 'stateful ok': 1, 'stateful error': 1 });
-  }, operated()),
-);
-
-test(
-  'messages of a batch are counted one by one',
-  serving(async (client) => {
-    const session = await client.initialize('2025-03-26');
-    await session.tell([
-      { jsonrpc: '2.0', method: 'notifications/initialized' },
-      { jsonrpc: '2.0', id: 1, method: 'ping' },
-      { jsonrpc: '2.0', id: 2, method: 'ping' },
-      { jsonrpc: '2.0', id: 3, method: 'made/up' },
-    ]);
-    assert.deepEqual(await requests(client, 'notifications/initialized'), { 'stateful ok': 1 });
-    assert.deepEqual(await requests(client, 'ping'), { 'stateful ok': 2 });
-    assert.deepEqual(await requests(client, 'other'), { 'stateful error': 1 });
-  }, operated()),
-);
-
-test(
-  'a listen stream is counted when it opens',
-  serving(async (client) => {
-    const response = await client.modern({ method: 'subscriptions/listen', params: { notifications: {} } });
-    await client.events(response).next();
-    assert.deepEqual(await requests(client, 'subscriptions/listen'), { 'stateless ok': 1 });
-  }, operated()),
-);
-
-test(
-  'what was refused before it was served is counted by its status alone',
-  serving(async (client) => {
-    assert.equal((await client.tellModern({ method: 'made/up' })).status, 404);
-    assert.equal((await client.tell({ jsonrpc: '2.0', id: 1, method: 'ping' })).status, 400);
-    const all = await series(client);
-    assert.deepEqual(
-      [...all.keys()].filter((name) => name.startsWith('mcp_requests_total')),
-      [],
-    );
-    assert.equal(all.get('mcp_http_responses_total{method="POST",status="404"}'), 1);
-    assert.equal(all.get('mcp_http_responses_total{method="POST",status="400"}'), 1);
-  }, operated()),
-);
-
-test('sessions are counted when they begin, and when they are seen to end by why and after how long', async () => {
-  const clock = manualClock();
-  await serving(
-    async (client) => {
-      const open = async () => {
-        const session = await client.initialize();
-        await session.request('logging/setLevel', { level: 'error' });
-        return session;
-      };
-      const deleted = await open();
-      await clock.advance(45_000);
-      assert.equal((await deleted.end()).status, 204);
-      assert.equal((await deleted.end()).status, 404);
-      await open();
-      await clock.advance(1000);
-      await open(); // Two is the bound.
-      await open();
-      await clock.advance(60_000 + 15_000);
-      const all = await series(client);
-      const ended = (reason: string) => all.get(`mcp_sessions_ended_total{reason="${reason}"}`);
-      assert.equal(all.get('mcp_sessions_begun_total'), 4);
-      assert.deepEqual([ended('deleted'), ended('evicted'), ended('idle'), ended('expired')], [1, 1, 2, 0]);
-      const lasted = (upTo: string) =>
-        all.get(`mcp_server_session_duration_seconds_bucket{mcp_protocol_version="${SESSIONS[0]}",le="${upTo}"}`);
-      assert.deepEqual([lasted('0.5'), lasted('2'), lasted('30'), lasted('60'), lasted('120')], [0, 1, 1, 2, 4]);
-    },
-    { clock, ...operated({ MCP_MAX_SESSIONS: '2', MCP_SESSION_TIMEOUT: '60' }) },
-  )();
 });
 
-test('a session whose id has expired has ended; one that ends with the server is told as closed', async () => {
-  const clock = manualClock();
-  await serving(
-    async (client) => {
-      const session = await client.initialize();
-      await (await session.listen()).next();
-      await clock.advance(75_000);
-      assert.equal((await series(client)).get('mcp_sessions_ended_total{reason="expired"}'), 1);
-      const last = await client.initialize();
-      await last.request('logging/setLevel', { level: 'error' });
-      await client.server.close();
-      assert.equal((await series(client)).get('mcp_sessions_ended_total{reason="closed"}'), 1);
-    },
-    { clock, ...operated({ MCP_SESSION_LIFETIME: '60' }) },
-  )();
+test('metrics count calls by what they were and how they ended', async () => {
+  const token = 'a token for the scrape';
+  const { client } = logged({ MCP_METRICS_TOKEN: token });
+  await client.tellModern(call('fine'));
+  await client.tellModern(call('fine'));
+  await client.tellModern(call('wrong'));
+  await client.tellModern(call('no-such-tool'));
+  await client.tellModern(call('guarded'));
+  const scrape = () => new Request('http://localhost/metrics', { headers: { authorization: `Bearer ${token}` } });
+  const text = await (await client.server.fetch(scrape())).text();
+  for (const line of [
+    'mcp_requests_total{era="stateless",method="tools/call",tool="fine",outcome="ok"} 2',
+    'mcp_requests_total{era="stateless",method="tools/call",tool="wrong",outcome="tool_error"} 1',
+    'mcp_requests_total{era="stateless",method="tools/call",tool="unknown",outcome="error"} 1',
+    'mcp_http_responses_total{method="POST",status="403"} 1',
+    'mcp_http_responses_total{method="POST",status="200"} 4',
+  ]) {
+    assert.ok(text.split('\n').includes(line), `${line}\n${text}`);
+  }
+  await client.close();
 });
 
-test('a session that other nodes may serve has not ended because it is quiet here', async () => {
-  const clock = manualClock();
-  await serving(
-    async (client) => {
-      const session = await client.initialize();
-      await session.request('logging/setLevel', { level: 'error' });
-      await clock.advance(75_000);
-      assert.equal(client.server.stats().sessions, 0);
-      assert.equal((await series(client)).get('mcp_sessions_ended_total{reason="idle"}'), 0);
-    },
-    { clock, ...operated({ MCP_SESSION_SECRET: 'the same on every node', MCP_SESSION_TIMEOUT: '60' }) },
-  )();
+test('what a tool fetches goes by the pool: a private address is told to the model, and counted', async () => {
+  const { client } = logged();
+  const answer = await client.tellModern(call('local'));
+  assert.equal(answer.result.isError, true);
+  assert.match(answer.text, /127\.0\.0\.1.*private/);
+  assert.equal(client.server.stats().upstream_refused, 1);
+  await client.close();
 });
-
-test(
-  'failures of authorization are counted by reason, from 0',
-  serving(
-    async (client) => {
-      const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
-      assert.equal((await client.tell(ping)).status, 401);
-      assert.equal((await client.tell(ping, { authorization: 'Bearer of.no.good' })).status, 401);
-      assert.equal((await client.tell(ping, { authorization: 'Bearer of.no.good' })).status, 401);
-      const all = await series(client);
-      const failures = (reason: string) => all.get(`mcp_auth_failures_total{reason="${reason}"}`);
-      assert.deepEqual([failures('missing'), failures('token'), failures('expired')], [1, 2, 0]);
-    },
-    operated({ MCP_AUTH_SECRET: 'x'.repeat(32), MCP_PUBLIC_URL: 'http://localhost/mcp' }),
-  ),
-);
-
-test(
-  'what nobody asks a token for has no failures of authorization',
-  serving(async (client) => {
-    await read(await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' }));
-    assert.ok([...(await series(client)).keys()].every((name) => !name.startsWith('mcp_auth_failures_total')));
-  }, operated()),
-);
