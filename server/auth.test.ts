@@ -888,14 +888,16 @@ test(
 );
 
 test(
-  'remembered tokens need no keys',
+  'a remembered token needs no keys, and lasts no longer than keys are kept',
   issuing(async (issuer) => {
     const guarded = of(issuer.publish(rsa));
     const header = await bearer(issuer, rsa, NOW, { exp: S + 90_000 });
     const principal = await guarded.caller(header);
-    issuer.answers.clear();
-    await guarded.clock.advance(80_000_000);
+    await guarded.clock.advance(599_000);
     assert.equal(guarded.auth.principal(request(header)), principal);
+    issuer.publish(elliptic);
+    await guarded.clock.advance(1000);
+    assert.equal((await guarded.refusal(header)).status, 401);
   }),
 );
 

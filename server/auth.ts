@@ -404,7 +404,9 @@ function jwtCheck(config: Config, clock: Clock, keys: Keys): Check {
     }
     const subject = [sub, client_id].find((name) => typeof name === 'string' && name !== '') as string | undefined;
     if (subject === undefined) return new Refused('claims', 'the token has neither sub nor client_id');
-    return { subject, scopes: words(scope ?? scp), expires: exp * 1000, claims, until: (exp + skew) * 1000 };
+    // A token that is remembered must not outlive the key it was signed with by longer than keys are kept.
+    const until = Math.min(exp + skew, now_s + config.MCP_AUTH_JWKS_AGE) * 1000;
+    return { subject, scopes: words(scope ?? scp), expires: exp * 1000, claims, until };
   }
 }
 
