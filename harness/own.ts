@@ -17,8 +17,13 @@ type Knobs = Readonly<Record<string, string>>;
 
 /** Ended sessions that the nodes remember together. */
 const MOST_ENDED = 10_000;
+let secret: string | undefined;
 /** Signs the tokens of this process's servers; of a mutant too, which has to know what is right to do it wrong. */
-export const AUTH_SECRET = crypto.randomUUID() + crypto.randomUUID();
+export function authSecret(): string {
+  // Workers have nothing random before the first request.
+  secret ??= crypto.randomUUID() + crypto.randomUUID();
+  return secret;
+}
 export const AUTH_ISSUER = 'https://issuer.example';
 const PUBLIC_URL = 'http://127.0.0.1:3000/mcp';
 
@@ -37,7 +42,7 @@ export const TERMS: ReadonlyMap<string, number> = new Map([
 export function protectedBy(url: string): Knobs {
   return {
     MCP_PUBLIC_URL: url,
-    MCP_AUTH_SECRET: AUTH_SECRET,
+    MCP_AUTH_SECRET: authSecret(),
     MCP_AUTH_ISSUER: AUTH_ISSUER,
     MCP_AUTH_SCOPES: SCOPES.base.join(','),
     MCP_AUTH_IMPLIES: IMPLIES,
@@ -57,7 +62,7 @@ export const LIMITED: Knobs = {
 /** Tokens for a server that is `protectedBy` the same URL. @param now ms since the epoch; default: this machine's */
 export function tokensFor(url: string, now?: () => number): NonNullable<Target['tokens']> {
   const more = now && { now };
-  return signedTokens({ secret: AUTH_SECRET, issuer: AUTH_ISSUER, audience: url, scopes: SCOPES, ...more });
+  return signedTokens({ secret: authSecret(), issuer: AUTH_ISSUER, audience: url, scopes: SCOPES, ...more });
 }
 
 /** Whether only a server with tokens and budgets shows what a scenario is about. */

@@ -17,7 +17,7 @@ import { type RunningServer, startServer } from './runtimes/start.ts';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const BIN = join(ROOT, 'node_modules/.bin');
 /** Unpacked. */
-const BUDGET = 1_600_000;
+const BUDGET = 1_700_000;
 /** From the start to the end of `--list`, at best; ms. Far above what it takes, for this machine does other things beside. */
 const START_MS = 500;
 

@@ -111,7 +111,7 @@ const WANTED: Readonly<Record<string, Wanted>> = {
   'scoped-prompt': { does: 'a prompt that needs a scope' },
   limited: { does: 'a tool with a rate of its own (--term tool=3, in a minute)' },
   holding: { does: 'a tool that works for half a minute, unless it is cancelled' },
-  lasting: { does: 'a tool that works for five seconds' },
+  lasting: { does: 'a tool that works for three seconds' },
   'official-text': { does: "the official suite's tool of this kind, by its exact text" },
   'official-template': { does: "the official suite's template, by its exact texts" },
   'official-prompt': { does: "the official suite's prompt with arguments, by its exact text" },
