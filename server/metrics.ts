@@ -238,8 +238,8 @@ export type SessionEnd = 'deleted' | 'idle' | 'expired' | 'evicted' | 'closed';
 export interface Readings {
   /** Sessions for which something is kept. */
   sessions?: number | undefined;
-  /** Open event streams; by kind where that is known. */
-  streams?: number | Readonly<Record<string, number>> | undefined;
+  /** Open event streams. */
+  streams?: number | undefined;
   listening?: number | undefined;
   calls?: number | undefined;
   questions?: number | undefined;
@@ -277,7 +277,7 @@ export interface Readings {
 type Row = readonly [kind: 'gauge' | 'counter', name: string, key: keyof Readings, help: string, label?: string];
 const READ: readonly Row[] = [
   ['gauge', 'mcp_sessions', 'sessions', 'Sessions for which something is kept'],
-  ['gauge', 'mcp_streams_open', 'streams', 'Open event streams', 'kind'],
+  ['gauge', 'mcp_streams_open', 'streams', 'Open event streams'],
   ['gauge', 'mcp_listen_streams', 'listening', 'Open subscriptions/listen streams (2026-07-28)'],
   ['gauge', 'mcp_calls_running', 'calls', 'Calls that outlived their turn and run now'],
   ['gauge', 'mcp_questions_open', 'questions', 'Questions to clients that are not answered (2025-11-25)'],
