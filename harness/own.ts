@@ -25,7 +25,7 @@ export function authSecret(): string {
   return secret;
 }
 export const AUTH_ISSUER = 'https://issuer.example';
-const PUBLIC_URL = 'http://127.0.0.1:3000/mcp';
+export const PUBLIC_URL = 'http://127.0.0.1:3000/mcp';
 
 /** What the operator of the server with tokens grants. */
 export const TERMS: ReadonlyMap<string, number> = new Map([

@@ -3,8 +3,10 @@
  * red tests nothing.
  */
 
+import { AUTHORIZATION } from './authorization.ts';
 import { FEATURES } from './features.ts';
 import { FIRST } from './first.ts';
+import { LIMITS } from './limits.ts';
 import type { Mutant } from './mutate.ts';
 import { STATELESS } from './stateless.ts';
 import { STREAMS } from './streams.ts';
@@ -28,6 +30,8 @@ export const AREAS: readonly { readonly mutants: readonly Mutant[]; readonly sce
     mutants: STATELESS,
     scenarios: 'stateless.*,discover.*,headers.*,param-header.*,listen.*,ask.*,caching.*,era.*,log.*,task.*',
   },
+  { mutants: AUTHORIZATION, scenarios: 'auth.*,scope.*,principal.*' },
+  { mutants: LIMITS, scenarios: 'limit.*,probe.*,drain.*' },
 ];
 
 export const MUTANTS: readonly Mutant[] = AREAS.flatMap(({ mutants }) => mutants);
