@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { encoded, Issuer, RESOURCE, SECRET, type Signer, shared, signed, signer } from '../../server/auth.fixture.ts';
 import { eventually } from '../clients/eventually.ts';
 import { requestText, Wire } from '../clients/wire.ts';
-import { type RunningServer, type Runtime, startServer } from '../runtimes/start.ts';
+import type { RunningServer, Runtime } from '../runtimes/start.ts';
 import { type Answer, answerOf, Caller, textOf } from './caller.ts';
+import { serving } from './serving.ts';
 
 const SCOPES = { MCP_AUTH_SCOPES: 'mcp:use', MCP_AUTH_IMPLIES: 'account:admin>account:write,account:write>mcp:use' };
 const METADATA = 'resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"';
@@ -48,16 +49,13 @@ const token = (scope: string, claims: object = {}) => signed(shared, Date.now(),
 /** Who may call, by HS256. */
 export async function knowsItsCallers(runtime: Runtime): Promise<void> {
   const env = { MCP_AUTH_SECRET: SECRET, MCP_PUBLIC_URL: RESOURCE, ...SCOPES };
-  const server = await startServer({ runtime, env });
-  try {
+  await serving({ runtime, env }, async (server) => {
     await challenges(server);
     await servesByScope(server);
     await keepsCallersApart(server);
     await publishesMetadata(server);
     await takesOneHeader(server);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 async function challenges({ url }: RunningServer): Promise<void> {
@@ -193,10 +191,9 @@ async function takesOneHeader({ port }: RunningServer): Promise<void> {
 
 /** Tokens by keys that an issuer publishes, changes, and does not always give. */
 export async function asksTheIssuer(runtime: Runtime): Promise<void> {
-  const issuer = await Issuer.start();
+  await using issuer = await Issuer.start();
   const env = { MCP_AUTH_ISSUER: issuer.url, MCP_PUBLIC_URL: RESOURCE, MCP_AUTH_JWKS_COOLDOWN: '1' };
-  const server = await startServer({ runtime, env });
-  try {
+  await serving({ runtime, env }, async (server) => {
     const keys = await Promise.all(['RS256', 'ES256', 'EdDSA'].map((alg) => signer(alg, `first ${alg}`)));
     const call = async (by: Signer, claims: object = {}) => {
       const scope = 'account:write';
@@ -244,10 +241,7 @@ export async function asksTheIssuer(runtime: Runtime): Promise<void> {
     // Known keys go on while the issuer is away.
     issuer.answers.clear();
     isServed(await call(rotated, { jti: 'another token' }), rotated);
-  } finally {
-    await server.kill();
-    await issuer[Symbol.asyncDispose]();
-  }
+  });
 }
 
 function invalidByIssuer(description: string): Refusal {

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tool } from '../../server/tool.ts';
-import { createServer } from '../../server.ts';
+import { createServer, manualClock } from '../../server.ts';
 import { eventually } from '../clients/eventually.ts';
 import { requestText, Wire } from '../clients/wire.ts';
-import { type RunningServer, type Runtime, startServer } from '../runtimes/start.ts';
+import type { RunningServer, Runtime } from '../runtimes/start.ts';
 import { type Answer, answerOf, Caller, Reading, textOf } from './caller.ts';
 import { exitOf } from './exits.ts';
 import { Gate } from './gate.ts';
+import { serving } from './serving.ts';
 
 const ENTRY = 'harness/production/entry.ts';
 /** Longer than any test lasts, ms. */
@@ -55,8 +56,7 @@ function holdEnv(gate: Gate): Record<string, string> {
 export async function servesOnWhileItGoes(runtime: Runtime): Promise<void> {
   await using gate = await Gate.start();
   const env = { ...holdEnv(gate), MCP_DRAIN_DELAY: NEVER, MCP_DRAIN_TIMEOUT: NEVER };
-  const server = await startServer({ runtime, entry: ENTRY, env });
-  try {
+  await serving({ runtime, entry: ENTRY, env }, async (server) => {
     const { session, classic, modern } = await held(server, gate);
     const stream = new Reading(await session.get());
     await stream.heard(/^id: /m);
@@ -83,9 +83,7 @@ export async function servesOnWhileItGoes(runtime: Runtime): Promise<void> {
     process.kill(server.pid, 'SIGINT');
     assert.deepEqual(await exitOf(server), { code: 1, signal: null });
     await Promise.all([classic.over, modern.over, stream.over]);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 /** After the delay, streams of those who only listen end so that they can come back; calls finish whole; the exit is 0. */
@@ -93,9 +91,8 @@ export async function finishesItsCalls(runtime: Runtime): Promise<void> {
   const delay = 300;
   await using gate = await Gate.start();
   const env = { ...holdEnv(gate), MCP_DRAIN_DELAY: String(delay), MCP_DRAIN_TIMEOUT: NEVER };
-  const server = await startServer({ runtime, entry: ENTRY, env });
-  const wire = await Wire.open(server.port);
-  try {
+  await serving({ runtime, entry: ENTRY, env }, async (server) => {
+    const wire = await Wire.open(server.port);
     const caller = new Caller(server.url);
     const { session, classic, modern } = await held(server, gate);
     const counts = [session, caller].map((each) => each.call('countdown', { from: 20, every_ms: 100 }));
@@ -135,10 +132,7 @@ export async function finishesItsCalls(runtime: Runtime): Promise<void> {
       assert.equal(count.body.match(/notifications\/progress/g)?.length, 20);
     }
     assert.deepEqual(await exitOf(server), { code: 0, signal: null });
-  } finally {
-    wire.cut();
-    await server.kill();
-  }
+  });
 }
 
 /** Calls that outlast MCP_DRAIN_TIMEOUT do not hold the process; a client of 2025-11-25 is told to come back for them. */
@@ -146,8 +140,7 @@ export async function cutsWhatLastsTooLong(runtime: Runtime): Promise<void> {
   const timeout = 300;
   await using gate = await Gate.start();
   const env = { ...holdEnv(gate), MCP_DRAIN_TIMEOUT: String(timeout) };
-  const server = await startServer({ runtime, entry: ENTRY, env });
-  try {
+  await serving({ runtime, entry: ENTRY, env }, async (server) => {
     const { classic, modern } = await held(server, gate);
     await Promise.all([classic, modern].map((call) => call.heard(/notifications\/progress/)));
     const asked = performance.now();
@@ -158,21 +151,16 @@ export async function cutsWhatLastsTooLong(runtime: Runtime): Promise<void> {
     assert.match(classic.text, /^id: \S+\n[\s\S]*retry: 1000\n\n$/m);
     for (const call of [classic, modern]) assert.doesNotMatch(call.text, /"result"/);
     assert.deepEqual(await exitOf(server), { code: 0, signal: null });
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 /** Nobody has to be told that an idle server goes. */
 export async function endsAtOnceWhenIdle(runtime: Runtime, signal: NodeJS.Signals): Promise<void> {
-  const server = await startServer({ runtime, env: { MCP_DRAIN_DELAY: NEVER } });
-  try {
+  await serving({ runtime, env: { MCP_DRAIN_DELAY: NEVER } }, async (server) => {
     await sleep(IDLE_MS);
     process.kill(server.pid, signal);
     assert.deepEqual(await exitOf(server), { code: 0, signal: null });
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 // ---- as a library --------------------------------------------------------------------------------
@@ -185,7 +173,8 @@ async function withCall() {
     started.resolve();
     return waiting.promise;
   });
-  const server = createServer({ name: 'library', version: '1', features: [wait], env: { MCP_DRAIN_TIMEOUT: NEVER } });
+  // Its time stands still, so that no timeout ends anything.
+  const server = createServer({ name: 'library', version: '1', features: [wait], clock: manualClock() });
   const send = (method: string, params: object = {}) => {
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { fate } from '../clients/eventually.ts';
 import { type Answer as Raw, requestText, Wire } from '../clients/wire.ts';
-import { type RunningServer, type Runtime, startServer } from '../runtimes/start.ts';
+import type { RunningServer, Runtime } from '../runtimes/start.ts';
 import { answerOf, Caller, textOf } from './caller.ts';
+import { serving } from './serving.ts';
 
 const ENTRY = 'harness/production/entry.ts';
 /** Longer than the 5 s after which Node by itself ends a quiet connection. */
@@ -31,8 +32,7 @@ function hasNoBanner(headers: { has(name: string): boolean }, of: string): void 
 // ---- Node's adapter ------------------------------------------------------------------------------
 
 export async function cutsSlowRequests(): Promise<void> {
-  const server = await startServer({ runtime: 'node', env: { MCP_READ_TIMEOUT: '500' } });
-  try {
+  await serving({ runtime: 'node', env: { MCP_READ_TIMEOUT: '500' } }, async (server) => {
     const beginnings = {
       nothing: '',
       'half a head': 'POST /mcp HTTP/1.1\r\nhost: localhost\r\nx-slow: ',
@@ -58,58 +58,46 @@ export async function cutsSlowRequests(): Promise<void> {
       clearInterval(drip);
     });
     assert.equal((await once(server, requestText('GET', '/livez', {}))).status, 200);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 export async function boundsHeaders(): Promise<void> {
-  const server = await startServer({ runtime: 'node', env: { MCP_MAX_HEADERS: '4096' } });
-  try {
+  await serving({ runtime: 'node', env: { MCP_MAX_HEADERS: '4096' } }, async (server) => {
     const { status, headers } = await once(server, requestText('GET', '/livez', { 'x-large': 'x'.repeat(5000) }));
     assert.equal(status, 431);
     hasNoBanner(headers, '431');
     assert.equal((await once(server, requestText('GET', '/livez', { 'x-large': 'x'.repeat(3000) }))).status, 200);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 export async function keepsConnections(): Promise<void> {
-  const [short, long] = await Promise.all([
-    startServer({ runtime: 'node', env: { MCP_KEEP_ALIVE: '500' } }),
-    startServer({ runtime: 'node' }),
-  ]);
-  try {
-    const live = requestText('GET', '/livez', {});
-    await Promise.all([
-      withWire(short, async (wire) => {
+  const live = requestText('GET', '/livez', {});
+  await Promise.all([
+    serving({ runtime: 'node', env: { MCP_KEEP_ALIVE: '500' } }, (server) =>
+      withWire(server, async (wire) => {
         assert.equal((await wire.ask(live)).status, 200);
         assert.equal(await wire.rest(), '');
       }),
-      withWire(long, async (wire) => {
+    ),
+    serving({ runtime: 'node' }, (server) =>
+      withWire(server, async (wire) => {
         assert.equal((await wire.ask(live)).headers.get('keep-alive'), 'timeout=75');
         assert.equal(await fate(wire.closed, QUIET_MS), 'open');
         assert.equal((await wire.ask(live)).status, 200);
       }),
-    ]);
-  } finally {
-    await Promise.all([short.kill(), long.kill()]);
-  }
+    ),
+  ]);
 }
 
 // ---- every runtime -------------------------------------------------------------------------------
 
 /** @param note told what differs between runtimes */
 export async function holds(runtime: Runtime, note: (text: string) => void): Promise<void> {
-  const server = await startServer({ runtime, entry: ENTRY, env: { MCP_MAX_URL: '200' } });
-  try {
+  await serving({ runtime, entry: ENTRY, env: { MCP_MAX_URL: '200' } }, async (server) => {
     for (const check of [boundsUrls, ignoresOverrides, namesNoSoftware, judgesHosts, isNotPolluted])
       await check(server);
     note(`a head of 40 kB is answered ${await largeHead(server)}, one of 1 MB ${await largeHead(server, 1_000_000)}`);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 /** The status for a large head: 0 where the connection just ends. */

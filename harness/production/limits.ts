@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { RESOURCE, SECRET, shared, signed } from '../../server/auth.fixture.ts';
-import { type Runtime, startServer } from '../runtimes/start.ts';
+import type { Runtime } from '../runtimes/start.ts';
 import { type Answer, Caller } from './caller.ts';
+import { serving } from './serving.ts';
 
 const COUNT = 3;
 /** Long enough that no budget fills by one while a test runs. */
@@ -32,8 +33,7 @@ async function spends(limit: string, ask: () => Promise<Answer>): Promise<void> 
 
 export async function limitsByAddress(runtime: Runtime): Promise<void> {
   const env = { MCP_RATE_LIMIT: RATE, MCP_TRUSTED_PROXIES: 'loopback' };
-  const server = await startServer({ runtime, env });
-  try {
+  await serving({ runtime, env }, async (server) => {
     // On Workers the address is what Cloudflare says.
     const header = runtime === 'workerd' ? 'cf-connecting-ip' : 'x-forwarded-for';
     const from = (address: string) => new Caller(server.url, { [header]: address });
@@ -47,41 +47,32 @@ export async function limitsByAddress(runtime: Runtime): Promise<void> {
     await spends('requests', () => echo('2001:db8:0:7::1'));
     isLimited(await echo('2001:db8:0:7:ffff::2'), 'requests');
     assert.equal((await fetch(`${server.origin}/livez`, { headers: { [header]: '203.0.113.7' } })).status, 200);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 export async function limitsBySession(runtime: Runtime): Promise<void> {
-  const server = await startServer({ runtime, env: { MCP_RATE_LIMIT_CALLS: RATE } });
-  try {
+  await serving({ runtime, env: { MCP_RATE_LIMIT_CALLS: RATE } }, async (server) => {
     const caller = new Caller(server.url);
     const [one, other] = await Promise.all([caller.open(), caller.open()]);
     await spends('calls', () => one.call('echo', { text: 'a' }));
     assert.equal((await one.ask('ping')).status, 200, 'only calls are counted');
     await spends('calls', () => other.call('echo', { text: 'a' }));
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 export async function limitsInitialize(runtime: Runtime): Promise<void> {
-  const server = await startServer({ runtime, env: { MCP_RATE_LIMIT_INITIALIZE: RATE } });
-  try {
+  await serving({ runtime, env: { MCP_RATE_LIMIT_INITIALIZE: RATE } }, async (server) => {
     const caller = new Caller(server.url);
     const session = await caller.open();
     for (let used = 1; used < COUNT; used++) assert.equal((await caller.initialize()).status, 200);
     isLimited(await caller.initialize(), 'initialize');
     assert.equal((await session.ask('ping')).status, 200);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 export async function limitsBySubject(runtime: Runtime): Promise<void> {
   const env = { MCP_RATE_LIMIT_CALLS: RATE, MCP_AUTH_SECRET: SECRET, MCP_PUBLIC_URL: RESOURCE };
-  const server = await startServer({ runtime, env });
-  try {
+  await serving({ runtime, env }, async (server) => {
     const of = async (sub: string, jti: string) => {
       const token = await signed(shared, Date.now(), { sub, jti });
       return new Caller(server.url, { authorization: `Bearer ${token}` });
@@ -91,7 +82,5 @@ export async function limitsBySubject(runtime: Runtime): Promise<void> {
     // Another token, another session, another era: it is the same caller.
     await spends('calls', () => (callers[turn++ % callers.length] as Caller).call('echo', { text: 'a' }));
     assert.equal((await (await of('two', 'first')).call('echo', { text: 'a' })).status, 200);
-  } finally {
-    await server.kill();
-  }
+  });
 }

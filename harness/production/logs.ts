@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { RESOURCE, SECRET, shared, signed } from '../../server/auth.fixture.ts';
-import { type Runtime, startServer } from '../runtimes/start.ts';
+import type { Runtime } from '../runtimes/start.ts';
 import { type Answer, Caller, textOf } from './caller.ts';
+import { serving } from './serving.ts';
 
 const ENTRY = 'harness/production/entry.ts';
 /** What Bun and Node say when they listen. */
@@ -19,21 +20,21 @@ async function linesOf(
   env: Record<string, string>,
   use: (url: string) => Promise<void>,
 ): Promise<Line[]> {
-  const server = await startServer({
-    runtime,
-    entry: ENTRY,
-    env: { MCP_LOG_LEVEL: 'info', MCP_LOG_FORMAT: 'json', ...env },
-  });
-  try {
-    await use(server.url);
-    await server.stop();
-    // Deno's own word on what it calls legacy, once.
-    assert.match(server.stderr(), /^(Deno\.serve: request\.signal .*\n)?$/);
-    const lines = server.stdout().trimEnd().split('\n');
-    return lines.filter((line) => !LISTENS.test(line)).map((line) => JSON.parse(line) as Line);
-  } finally {
-    await server.kill();
-  }
+  return serving(
+    {
+      runtime,
+      entry: ENTRY,
+      env: { MCP_LOG_LEVEL: 'info', MCP_LOG_FORMAT: 'json', ...env },
+    },
+    async (server) => {
+      await use(server.url);
+      await server.stop();
+      // Deno's own word on what it calls legacy, once.
+      assert.match(server.stderr(), /^(Deno\.serve: request\.signal .*\n)?$/);
+      const lines = server.stdout().trimEnd().split('\n');
+      return lines.filter((line) => !LISTENS.test(line)).map((line) => JSON.parse(line) as Line);
+    },
+  );
 }
 
 export async function tellsOfEachRequest(runtime: Runtime): Promise<void> {
@@ -54,7 +55,7 @@ export async function tellsOfEachRequest(runtime: Runtime): Promise<void> {
     }
     const refused = new Caller(url, await bearer('account:read'));
     assert.equal((await refused.call('sensitive_operation', { data: PRIVATE })).status, 403);
-    assert.equal((await new Caller(url).initialize()).status, 401);
+    assert.equal((await new Caller(`${url}?from=${PRIVATE}`).initialize()).status, 401);
   });
 
   assert.ok(!JSON.stringify(lines).includes(PRIVATE), 'arguments are not logged');

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
-import { type RunningServer, type Runtime, startServer } from '../runtimes/start.ts';
+import type { RunningServer, Runtime } from '../runtimes/start.ts';
 import { type Answer, answerOf, Caller } from './caller.ts';
+import { serving } from './serving.ts';
 
 const TOKEN = 'operators-token-of-the-test';
 const ANYBODY = ['status', 'name', 'version', 'uptime_s'];
@@ -15,8 +16,7 @@ async function ask({ origin }: RunningServer, path: string, headers: Record<stri
 
 /** Who may see the details, where no token is set. */
 export async function tellsLoopback(runtime: Runtime): Promise<void> {
-  const server = await startServer({ runtime });
-  try {
+  await serving({ runtime }, async (server) => {
     const through = await ask(server, '/health', FORWARDED);
     assert.deepEqual(Object.keys(JSON.parse(through.body)), ANYBODY);
     assert.equal((await ask(server, '/metrics', FORWARDED)).status, 403);
@@ -34,9 +34,7 @@ export async function tellsLoopback(runtime: Runtime): Promise<void> {
     assert.match(metrics.body, /^mcp_build_info\{.*\} 1$/m);
     await new Caller(server.url).call('countdown', { from: 20, every_ms: 10 });
     isDetailed(await ask(server, '/health'), runtime);
-  } finally {
-    await server.kill();
-  }
+  });
 }
 
 function isDetailed({ status, body }: Answer, runtime: Runtime): void {
@@ -54,8 +52,7 @@ function isDetailed({ status, body }: Answer, runtime: Runtime): void {
 
 /** With a token one may ask from anywhere, and without it not from here. */
 export async function tellsWhoHasTheToken(runtime: Runtime): Promise<void> {
-  const server = await startServer({ runtime, env: { MCP_METRICS_TOKEN: TOKEN } });
-  try {
+  await serving({ runtime, env: { MCP_METRICS_TOKEN: TOKEN } }, async (server) => {
     const authorization = `Bearer ${TOKEN}`;
     const known = { ...FORWARDED, authorization };
     const health = JSON.parse((await ask(server, '/health', known)).body) as Record<string, unknown>;
@@ -74,7 +71,5 @@ export async function tellsWhoHasTheToken(runtime: Runtime): Promise<void> {
       const plain = await ask(server, '/health', { ...FORWARDED, ...(wrong && { authorization: wrong }) });
       assert.deepEqual(Object.keys(JSON.parse(plain.body)), ANYBODY);
     }
-  } finally {
-    await server.kill();
-  }
+  });
 }

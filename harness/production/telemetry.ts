@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { startServer } from '../runtimes/start.ts';
 import { Caller, textOf } from './caller.ts';
+import { serving } from './serving.ts';
 
 const LOADS = new URL('./loads.ts', import.meta.url);
 const PACKAGE = new URL('../../package.json', import.meta.url);
@@ -11,8 +11,7 @@ const PACKAGE = new URL('../../package.json', import.meta.url);
 export async function loadsNoTelemetry(): Promise<void> {
   const { scripts } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { scripts: Record<string, string> };
   assert.equal(scripts.start, 'node server.ts', 'what is started here is what npm starts');
-  const server = await startServer({ runtime: 'node', env: { NODE_OPTIONS: `--import=${LOADS}` } });
-  try {
+  await serving({ runtime: 'node', env: { NODE_OPTIONS: `--import=${LOADS}` } }, async (server) => {
     const caller = new Caller(server.url, { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
     assert.equal(textOf(await caller.call('echo', { text: 'traced' })), 'traced');
     const lines = server.stdout().trimEnd().split('\n');
@@ -27,7 +26,5 @@ export async function loadsNoTelemetry(): Promise<void> {
       [`MCP endpoint: ${server.url}`],
     );
     assert.equal(server.stderr(), '');
-  } finally {
-    await server.kill();
-  }
+  });
 }
