@@ -1,0 +1,125 @@
+/** What came of a numbered stream, and what a quiet stream should have had. Pure. */
+
+import { type Message, parseMessage } from './jsonrpc.ts';
+
+/** Counts of one stream's events, the answer of its call included. */
+export interface Account {
+  /** Different events that came. */
+  readonly seen: number;
+  readonly lost: number;
+  /** Came again after they had come. */
+  readonly repeated: number;
+  /** Belong to another stream. */
+  readonly foreign: number;
+}
+
+/**
+ * The ledger of one call that reports progress 1, 2, 3 ... up to `expected` and then answers. Whose an event is shows its
+ * progress token, which is the id of its call; where it stands shows its number. Event ids are opaque and tell neither.
+ */
+export class Ledger {
+  /** The id of the request and its progress token; no other stream of the run has it. */
+  readonly id: string;
+  readonly expected: number;
+  readonly #numbers = new Set<number>();
+  #answered = false;
+  #repeated = 0;
+  #foreign = 0;
+
+  constructor(id: string, expected: number) {
+    this.id = id;
+    this.expected = expected;
+  }
+
+  /** The answer came: nothing more will. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Something of this call came. */
+  get begun(): boolean {
+    return this.#answered || this.#numbers.size > 0;
+  }
+
+  /** @param data of one whole event */
+  take(data: string): void {
+    const message = parseMessage(data);
+    if (message?.method === 'notifications/progress') this.#progress(message);
+    else if (message !== undefined && message.method === undefined) this.#answer(message);
+  }
+
+  account(): Account {
+    const whole = this.expected + 1;
+    const seen = this.#numbers.size + (this.#answered ? 1 : 0);
+    return { seen, lost: Math.max(0, whole - seen), repeated: this.#repeated, foreign: this.#foreign };
+  }
+
+  #progress({ params = {} }: Message): void {
+    const number = Number(params.progress);
+    if (params.progressToken !== this.id) this.#foreign++;
+    else if (this.#numbers.has(number)) this.#repeated++;
+    else this.#numbers.add(number);
+  }
+
+  #answer({ id }: Message): void {
+    if (id !== this.id) this.#foreign++;
+    else if (this.#answered) this.#repeated++;
+    else this.#answered = true;
+  }
+}
+
+/**
+ * Heartbeats that a stream open for `life_ms` must have had at least, when each comes every `period_ms` and none is later
+ * than `late_ms`: at whatever moment of the period the stream was opened.
+ */
+export function beatsDue(life_ms: number, period_ms: number, late_ms: number): number {
+  return period_ms <= 0 ? 0 : Math.max(0, Math.floor((life_ms - late_ms) / period_ms));
+}
+
+/**
+ * How long to hold a stream so that one missing heartbeat shows: whole periods, and a little more than the lateness that is
+ * forgiven. In the middle of a period it could hide.
+ */
+export function holdFor(least_ms: number, period_ms: number, late_ms: number): number {
+  return period_ms <= 0 ? least_ms : Math.ceil(least_ms / period_ms) * period_ms + late_ms * 1.25;
+}
+
+/** What a listener heard of changes. */
+export interface Heard extends Account {
+  readonly acknowledged: boolean;
+}
+
+/**
+ * Counts the notifications of one listen stream (2026-07-28): they carry no numbers, so their count tells.
+ * @param id of the listen request, which is the subscription's
+ * @param changes that were made while it listened
+ * @param coalesces the server may tell several changes as one
+ */
+export function heardOf(
+  id: string,
+  events: readonly string[],
+  notification: string,
+  changes: number,
+  coalesces: boolean,
+): Heard {
+  let acknowledged = false;
+  let count = 0;
+  let foreign = 0;
+  for (const data of events) {
+    const message = parseMessage(data);
+    if (message?.method === undefined) continue;
+    const { _meta } = (message.params ?? {}) as { _meta?: Record<string, unknown> };
+    const own = _meta?.['io.modelcontextprotocol/subscriptionId'] === id;
+    if (!own) foreign++;
+    else if (message.method === 'notifications/subscriptions/acknowledged') acknowledged = true;
+    else if (message.method === notification) count++;
+  }
+  const least = coalesces ? Math.min(1, changes) : changes;
+  return {
+    acknowledged,
+    seen: Math.min(count, changes),
+    lost: Math.max(0, least - count),
+    repeated: Math.max(0, count - changes),
+    foreign,
+  };
+}

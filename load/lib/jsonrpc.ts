@@ -1,0 +1,94 @@
+/** JSON-RPC as MCP sends it over HTTP in both eras: what goes out, and what an answer says. Pure. */
+
+import { isStateless } from './config.ts';
+import { readStream } from './sse.ts';
+
+export interface Message {
+  readonly id?: string | number | null;
+  readonly method?: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: { readonly code?: number; readonly message?: string; readonly data?: unknown };
+}
+
+/** Whom a request is sent as: a revision, and the session where the revision has them. */
+export interface Peer {
+  readonly revision: string;
+  readonly session?: string;
+}
+
+const META = 'io.modelcontextprotocol/';
+/** The member of `params` that the header `Mcp-Name` repeats (2026-07-28). */
+const NAMED: Readonly<Record<string, string>> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+};
+
+export const CLIENT = { name: 'mcp-load', version: '1' };
+
+/** @returns undefined when the text is no JSON object */
+export function parseMessage(text: string): Message | undefined {
+  if (text === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Message) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Headers and body of a POST. Without `id` it is a notification. */
+export function post(
+  peer: Peer,
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+  id?: string,
+): { headers: Record<string, string>; body: string } {
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/json',
+    Accept: 'application/json, text/event-stream',
+    ...peerHeaders(peer),
+  };
+  const message = { jsonrpc: '2.0', ...(id !== undefined && { id }), method };
+  if (!isStateless(peer.revision)) return { headers, body: JSON.stringify({ ...message, params }) };
+  headers['Mcp-Method'] = method;
+  const named = NAMED[method];
+  if (named !== undefined) headers['Mcp-Name'] = String(params[named]);
+  const _meta = {
+    ...(params._meta as object | undefined),
+    [`${META}protocolVersion`]: peer.revision,
+    [`${META}clientInfo`]: CLIENT,
+    [`${META}clientCapabilities`]: {},
+  };
+  return { headers, body: JSON.stringify({ ...message, params: { ...params, _meta } }) };
+}
+
+/** Headers that say who asks; the handshake has neither of them yet. */
+export function peerHeaders({ revision, session }: Peer): Record<string, string> {
+  if (isStateless(revision)) return { 'MCP-Protocol-Version': revision };
+  return session === undefined ? {} : { 'Mcp-Session-Id': session, 'MCP-Protocol-Version': revision };
+}
+
+/**
+ * The response to request `id` in a body that is JSON or an event stream.
+ * @returns undefined when it is in neither
+ */
+export function responseIn(body: string, contentType: string, id: string): Message | undefined {
+  const messages = contentType.toLowerCase().includes('text/event-stream')
+    ? readStream(body).events.map(({ data }) => parseMessage(data))
+    : [parseMessage(body)];
+  return messages.find((message) => message?.method === undefined && message?.id === id);
+}
+
+/** A response that has a result, and not one that says the tool failed. */
+export function succeeded(message: Message | undefined): boolean {
+  return message?.result !== undefined && message.result.isError !== true;
+}
+
+/** An error as a piece of a line. */
+export function saidIn(message: Message | undefined): string {
+  if (message?.error) return `${message.error.message ?? 'error'} (${message.error.code ?? 'no code'})`;
+  const [first] = (message?.result?.content as { text?: string }[] | undefined) ?? [];
+  return first?.text ?? 'nothing that can be read';
+}

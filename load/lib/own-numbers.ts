@@ -1,0 +1,65 @@
+/** What the target tells of itself: read before a run, while it runs, and when it is over. */
+
+import http from 'k6/http';
+import type { Endpoint } from './config.ts';
+import { descriptorsAfter, numbersRead, sessionsAfter, streamsAfter } from './metrics.ts';
+import { sumOf } from './prometheus.ts';
+import { say } from './say.ts';
+import { pause } from './time.ts';
+
+/** What a target does not tell is undefined. */
+export interface Reading {
+  readonly sessions?: number | undefined;
+  readonly streams?: number | undefined;
+  /** Bytes. */
+  readonly memory?: number | undefined;
+  readonly descriptors?: number | undefined;
+}
+
+/** @returns undefined when there is nowhere to read, or nothing came */
+export async function readNumbersOf({ numbers, timeout_ms }: Endpoint): Promise<Reading | undefined> {
+  if (numbers === undefined) return undefined;
+  const response = await http.asyncRequest('GET', numbers.url, null, {
+    headers: numbers.token === '' ? {} : { Authorization: `Bearer ${numbers.token}` },
+    tags: { name: 'metrics' },
+    timeout: `${timeout_ms}ms`,
+    responseType: 'text',
+  });
+  const text = response.body ?? '';
+  const reading = {
+    sessions: sumOf(numbers.sessions, text),
+    streams: sumOf(numbers.streams, text),
+    memory: numbers.memory === undefined ? undefined : sumOf(numbers.memory, text),
+    descriptors: sumOf(numbers.descriptors, text),
+  };
+  if (response.status !== 200 || Object.values(reading).every((value) => value === undefined)) return undefined;
+  numbersRead.add(1);
+  return reading;
+}
+
+/** How long the target has to forget what is over, and how often it is asked, ms. */
+const FORGET_MS = 15_000;
+const AGAIN_MS = 250;
+
+/** For `teardown`: waits until sessions and streams are as before the run, and says what is left of them. */
+export async function readAfter(endpoint: Endpoint, before: Reading | undefined): Promise<void> {
+  if (before === undefined) return;
+  const started = Date.now();
+  let now = await readNumbersOf(endpoint);
+  while (left(now, before) && Date.now() - started < FORGET_MS) {
+    await pause(AGAIN_MS);
+    now = await readNumbersOf(endpoint);
+  }
+  if (now === undefined) {
+    say('The target does not tell its numbers any more');
+    return;
+  }
+  if (now.sessions !== undefined) sessionsAfter.add(now.sessions - (before.sessions ?? 0));
+  if (now.streams !== undefined) streamsAfter.add(now.streams - (before.streams ?? 0));
+  if (now.descriptors !== undefined) descriptorsAfter.add(now.descriptors - (before.descriptors ?? 0));
+}
+
+function left(now: Reading | undefined, before: Reading): boolean {
+  if (now === undefined) return false;
+  return (now.sessions ?? 0) > (before.sessions ?? 0) || (now.streams ?? 0) > (before.streams ?? 0);
+}

@@ -1,0 +1,15 @@
+/** What a script contributes to a run: alone, or beside others. */
+
+import type { Scenario } from 'k6/options';
+import type { Target } from './check.ts';
+import type { Thresholds } from './thresholds.ts';
+
+export interface Plan {
+  /** By the name of the exported function that each runs. */
+  readonly scenarios: Record<string, Scenario>;
+  /** By scenario: what it must keep to. */
+  readonly thresholds: Record<string, Thresholds>;
+}
+
+/** What a scenario runs. */
+export type Flow = (target: Target) => Promise<void>;

@@ -1,0 +1,105 @@
+/**
+ * How fast a server begins and ends sessions, and whether each step of a session's life is right.
+ *
+ * An open model: sessions arrive at a rate, whatever the server manages. Each is initialize, initialized, some calls,
+ * DELETE, and a last call that must be answered 404 (left out where the server answers DELETE with 405).
+ * Revisions up to 2025-11-25; 2026-07-28 has no sessions.
+ *
+ *     k6 run load/sessions.ts -e MCP_URL=http://127.0.0.1:3000/mcp
+ *     node load/host/run.ts run load/sessions.ts -e MCP_URL=http://127.0.0.1:3000/mcp
+ *
+ * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ *   RATE              50     sessions/s
+ *   DURATION_S        30     s
+ *   CALLS             2      calls in each session
+ *   MAX_VUS           200    VUs at most; sessions that find none free are dropped
+ *   P95_MS            500    ms, budget of initialize, of calls and of DELETE
+ *
+ * Thresholds: mcp_session_ok > 0.999, mcp_sessions_opened as many as arrived, http_req_duration p(95) of initialize,
+ * tools_call and delete within P95_MS, dropped_iterations 0 (else the generator was too small).
+ */
+
+import { checkTarget, type Target } from './lib/check.ts';
+import { type Endpoint, readEndpoint, readNumbers } from './lib/config.ts';
+import { type Peer, succeeded } from './lib/jsonrpc.ts';
+import { ask, callTool, endSession, initialize, initialized } from './lib/mcp.ts';
+import { callOk, calls, sessionOk, sessionSetup, sessionsOpened } from './lib/metrics.ts';
+import { uniqueId } from './lib/numbered.ts';
+import { readAfter } from './lib/own-numbers.ts';
+import type { Flow, Plan } from './lib/plan.ts';
+import { ALIVE, alone, backToBefore } from './lib/thresholds.ts';
+
+const DEFAULTS = { RATE: 50, DURATION_S: 30, CALLS: 2, MAX_VUS: 200, P95_MS: 500 };
+
+/** @param fixed what a script that runs this one beside others decides */
+export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof DEFAULTS> = {}): Plan & { flow: Flow } {
+  const { RATE, DURATION_S, CALLS, MAX_VUS, P95_MS } = readNumbers('sessions', DEFAULTS, __ENV, profile, fixed);
+  const [revision = ''] = endpoint.revisions;
+
+  async function flow({ deletes }: Target): Promise<void> {
+    const started = Date.now();
+    const { peer } = await initialize(endpoint, revision);
+    if (!peer) {
+      sessionOk.add(false);
+      return;
+    }
+    sessionsOpened.add(1);
+    let ok = await initialized(endpoint, peer);
+    sessionSetup.add(Date.now() - started);
+    for (let call = 0; call < CALLS; call++) ok = (await callOnce(peer)) && ok;
+    const { status } = await endSession(endpoint, peer);
+    if (deletes) ok = status >= 200 && status < 300 && (await isGone(peer)) && ok;
+    sessionOk.add(ok);
+  }
+
+  async function callOnce(peer: Peer): Promise<boolean> {
+    const { message } = await callTool(endpoint, peer, endpoint.call, uniqueId(), { name: 'tools_call' });
+    const ok = succeeded(message);
+    calls.add(1);
+    callOk.add(ok);
+    return ok;
+  }
+
+  async function isGone(peer: Peer): Promise<boolean> {
+    const { response } = await ask(endpoint, peer, 'ping', {}, uniqueId(), { name: 'gone', expected: [404] });
+    return response.status === 404;
+  }
+
+  return {
+    flow,
+    scenarios: {
+      sessions: {
+        executor: 'constant-arrival-rate',
+        exec: 'sessions',
+        rate: RATE,
+        timeUnit: '1s',
+        duration: `${DURATION_S}s`,
+        preAllocatedVUs: Math.min(MAX_VUS, Math.max(1, Math.ceil(RATE / 2))),
+        maxVUs: MAX_VUS,
+      },
+    },
+    thresholds: {
+      sessions: {
+        mcp_session_ok: ['rate>0.999'],
+        // The first and the last arrival may fall beyond the edges.
+        mcp_sessions_opened: [`count>=${Math.floor(RATE * DURATION_S * 0.98) - 1}`],
+        'http_req_duration{name:initialize}': [`p(95)<${P95_MS}`],
+        'http_req_duration{name:tools_call}': [`p(95)<${P95_MS}`],
+        'http_req_duration{name:delete}': [`p(95)<${P95_MS}`],
+        dropped_iterations: ['count==0'],
+      },
+    },
+  };
+}
+
+const endpoint = readEndpoint(__ENV, '2025-11-25');
+const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.json`) : '');
+
+export const options = {
+  scenarios: own.scenarios,
+  thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
+};
+export const setup = (): Promise<Target> => checkTarget(endpoint, 'sessions', { sessions: true, call: true });
+export const sessions = own.flow;
+export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
+export default sessions;
