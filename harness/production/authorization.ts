@@ -196,8 +196,9 @@ export async function asksTheIssuer(runtime: Runtime): Promise<void> {
   await serving({ runtime, env }, async (server) => {
     const keys = await Promise.all(['RS256', 'ES256', 'EdDSA'].map((alg) => signer(alg, `first ${alg}`)));
     const call = async (by: Signer, claims: object = {}) => {
-      const scope = 'account:write';
-      const text = await signed(by, Date.now(), { iss: issuer.url, sub: `of ${by.kid}`, scope, ...claims });
+      // Each token is another one: what was verified once is remembered.
+      const own = { iss: issuer.url, sub: `of ${by.kid}`, scope: 'account:write', jti: crypto.randomUUID() };
+      const text = await signed(by, Date.now(), { ...own, ...claims });
       return new Caller(server.url, bearer(text)).call('sensitive_operation', { data: 'a' });
     };
     const isServed = (answer: Answer, { kid }: Signer) =>
@@ -240,7 +241,7 @@ export async function asksTheIssuer(runtime: Runtime): Promise<void> {
 
     // Known keys go on while the issuer is away.
     issuer.answers.clear();
-    isServed(await call(rotated, { jti: 'another token' }), rotated);
+    isServed(await call(rotated), rotated);
   });
 }
 

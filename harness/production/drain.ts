@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tool } from '../../server/tool.ts';
 import { createServer, manualClock } from '../../server.ts';
-import { eventually } from '../clients/eventually.ts';
+import { eventually, fate } from '../clients/eventually.ts';
 import { requestText, Wire } from '../clients/wire.ts';
 import type { RunningServer, Runtime } from '../runtimes/start.ts';
 import { type Answer, answerOf, Caller, Reading, textOf } from './caller.ts';
@@ -20,6 +20,9 @@ const DRAINING = 'This server is shutting down; try again, another one serves';
 const IDLE_MS = 10_500;
 /** A timer may come early by so much, ms. */
 const EARLY_MS = 10;
+/** What would be by itself is by then, and what is awaited. */
+const SOON_MS = 20;
+const LATE_MS = 10_000;
 
 async function statusOf(server: RunningServer, path: string): Promise<number> {
   return (await answerOf(await fetch(server.origin + path))).status;
@@ -194,26 +197,20 @@ async function withCall() {
   return { server, send, call, finish: waiting.resolve };
 }
 
-/** Resolved with `open` when the promise is pending after all that could be done now. */
-function pending(promise: Promise<unknown>): Promise<unknown> {
-  return Promise.race([promise, sleep(20, 'open')]);
-}
-
 export async function closesAfterItsCalls(): Promise<void> {
   const { server, send, call, finish } = await withCall();
-  const closed = server.close().then(() => 'closed');
-  assert.equal(await pending(closed), 'open');
+  const closed = server.close();
+  assert.equal(await fate(closed, SOON_MS), 'open');
   refusesAsDraining(await answerOf(await send('tools/list')));
   finish('done');
   assert.equal(textOf(await call), 'done');
-  assert.equal(await closed, 'closed');
+  assert.equal(await fate(closed, LATE_MS), 'ended');
   refusesAsDraining(await answerOf(await send('tools/list')));
 }
 
 export async function closesAtOnceWhenAskedAgain(): Promise<void> {
   const { server } = await withCall();
-  const closed = server.close().then(() => 'closed');
-  assert.equal(await pending(closed), 'open');
-  await server.close();
-  assert.equal(await closed, 'closed');
+  const closed = server.close();
+  assert.equal(await fate(closed, SOON_MS), 'open');
+  for (const each of [server.close(), closed]) assert.equal(await fate(each, LATE_MS), 'ended');
 }
