@@ -104,10 +104,14 @@ export function admission(options: AdmissionOptions): Admission {
     const most = config.MCP_MAX_CALLER_CALLS;
     if (running.count >= config.MCP_MAX_CALLS)
       return shed('calls', `All ${config.MCP_MAX_CALLS} calls are in use; try again later`, id);
-    // No caller can have more than all have; those that nobody can tell apart are not one.
-    const caller = running.count < most ? UNKNOWN : callerOf(inbound, session);
-    if (caller !== UNKNOWN && running.of(caller) >= most)
-      return shed('caller_calls', `${most} calls of this caller run already; wait for one to end`, id);
+    // No caller can have more than all have.
+    if (running.count >= most) {
+      const caller = callerOf(inbound, session);
+      // Those whom nobody can tell apart are not one; a subject may be called so too.
+      const isOne = caller !== UNKNOWN || inbound.principal !== undefined;
+      if (isOne && running.of(caller) >= most)
+        return shed('caller_calls', `${most} calls of this caller run already; wait for one to end`, id);
+    }
     if (method === 'initialize') {
       if (draining) return shed('draining', DRAINING, id);
       return initializations && spend(initializations, 'initialize', callerOf(inbound, session), id);

@@ -312,34 +312,35 @@ test('tool calls, a tool and sessions begun have budgets of their own', () =>
     { env: { MCP_RATE_LIMIT_CALLS: '3/minute', MCP_RATE_LIMIT_INITIALIZE: '1/minute' } },
   ));
 
-test('one caller cannot have all calls', () => {
-  const { promise, open } = gate();
-  const slow = tool('slow', { description: 'Waits' }, async () => promise);
-  return withCallers(
-    async (as) => {
-      const call = { method: 'tools/call', params: { name: 'slow' } };
-      const running = [as('reader').tellModern(call), as('reader').tellModern(call)];
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      const refusal = await as('reader').tellModern(call);
-      refused(refusal, {
-        status: 503,
-        code: -32603,
-        id: 1,
-        says: /^2 calls of this caller run already/,
-        data: { retryAfter_s: 1 },
-      });
-      assert.equal(refusal.headers.get('retry-after'), '1');
-      running.push(as('writer').tellModern(call));
-      open();
-      assert.deepEqual(
-        (await Promise.all(running)).map(({ status }) => status),
-        [200, 200, 200],
-      );
-      assert.equal((await as('reader').tellModern(call)).status, 200);
-    },
-    { more: [slow], env: { MCP_MAX_CALLER_CALLS: 2 } },
-  );
-});
+for (const subject of ['reader', 'unknown'])
+  test(`one caller, ${subject}, cannot have all calls`, () => {
+    const { promise, open } = gate();
+    const slow = tool('slow', { description: 'Waits' }, async () => promise);
+    return withCallers(
+      async (as) => {
+        const call = { method: 'tools/call', params: { name: 'slow' } };
+        const running = [as(subject).tellModern(call), as(subject).tellModern(call)];
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        const refusal = await as(subject).tellModern(call);
+        refused(refusal, {
+          status: 503,
+          code: -32603,
+          id: 1,
+          says: /^2 calls of this caller run already/,
+          data: { retryAfter_s: 1 },
+        });
+        assert.equal(refusal.headers.get('retry-after'), '1');
+        running.push(as('writer').tellModern(call));
+        open();
+        assert.deepEqual(
+          (await Promise.all(running)).map(({ status }) => status),
+          [200, 200, 200],
+        );
+        assert.equal((await as(subject).tellModern(call)).status, 200);
+      },
+      { more: [slow], env: { MCP_MAX_CALLER_CALLS: 2 } },
+    );
+  });
 
 // ---- ending ----------------------------------------------------------------------------------------
 

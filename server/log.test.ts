@@ -193,7 +193,7 @@ test('what the server failed at is an error, a refusal by authorization or limit
     [414, undefined, 'warn'],
     [429, undefined, 'warn'],
     [500, -32603, 'error'],
-    [503, undefined, 'error'],
+    [503, undefined, 'warn'],
   ];
   for (const [status, code, severity] of expected)
     assert.equal(severityOf(status, code), severity, `${status} ${code}`);

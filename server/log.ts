@@ -87,14 +87,14 @@ export interface LogOptions {
 }
 
 const RANK: Readonly<Record<Threshold, number>> = { off: 0, error: 1, warn: 2, info: 3, debug: 4 };
-/** Refusals that an operator should see: authorization, size, rate. */
-const WARNED: readonly number[] = [401, 403, 413, 414, 429, 431];
+/** Refusals that an operator should see: authorization, size, rate, load. */
+const WARNED: readonly number[] = [401, 403, 413, 414, 429, 431, 503];
 const INTERNAL_ERROR = -32603;
 
 /** `error` for what the server failed at, `warn` for refusals by authorization and limits, else `info`. */
 export function severityOf(status: number, code?: number): Severity {
-  if (status >= 500 || code === INTERNAL_ERROR) return 'error';
-  return WARNED.includes(status) ? 'warn' : 'info';
+  if (WARNED.includes(status)) return 'warn';
+  return status >= 500 || code === INTERNAL_ERROR ? 'error' : 'info';
 }
 
 /** What may wait for `write`; past either, lines are dropped and counted. */
