@@ -27,7 +27,7 @@ import { compile } from './server/registry.ts';
 import { running } from './server/running.ts';
 import { seal } from './server/seal.ts';
 import { sessions } from './server/session.ts';
-import { heartbeat, streamCounts, streamLimits } from './server/sse.ts';
+import { heartbeat, owed, streamCounts, streamLimits } from './server/sse.ts';
 import { sessionStates } from './server/state.ts';
 import { stateful } from './server/stateful.ts';
 import { stateless } from './server/stateless.ts';
@@ -45,6 +45,9 @@ export * from './server/tool.ts';
 
 /** A server that was asked something within this time is not idle, ms. */
 const RECENTLY_MS = 10_000;
+
+/** How much later than `retry:` says a client may come back before a server that closes waits for it no longer, ms. */
+const RETURN_MS = 1000;
 
 /** @throws Error naming the knob or the definition that cannot be served */
 export function createServer(options: ServerOptions): Server {
@@ -218,8 +221,10 @@ export function createServer(options: ServerOptions): Server {
         states.hangUp();
       },
       running: calls,
+      owed: owed(counts, () => states.owes),
       clock,
       timeout_ms: config.MCP_DRAIN_TIMEOUT,
+      linger_ms: config.MCP_RETRY + RETURN_MS,
       end() {
         states.close();
         journal?.flush();

@@ -159,8 +159,8 @@ export interface Runnable {
 
 export interface Application {
   fetch(request: Request, second?: unknown, third?: unknown): Promise<Response>;
-  /** Accepts no more connections, where the runtime lets an application do so. */
-  deafen(): void;
+  /** Accepts no more connections, where the runtime lets an application do so; resolves when those there are have ended. */
+  deafen(): Promise<void>;
   /** Where Bun listens; Node by `start`. */
   readonly port: number;
   readonly hostname: string;
@@ -172,7 +172,7 @@ export function application(
 ): Application & { server(env: Environment): Promise<Runnable> } {
   const kind = runtime();
   let made: Runnable | undefined;
-  let listener: { stop?: () => unknown } | undefined;
+  let listener: { stop?: () => Promise<void> } | undefined;
   let making: Promise<Runnable> | undefined;
   const server = async (env: Environment): Promise<Runnable> => {
     if (made) return made;
@@ -184,7 +184,7 @@ export function application(
   };
   return {
     server,
-    deafen: () => void listener?.stop?.(),
+    deafen: async () => listener?.stop?.(),
     fetch(request, second, third) {
       // Bun hands its server to nobody but to a request.
       if (kind === 'bun') listener = second as typeof listener;
@@ -205,28 +205,28 @@ export function application(
 type Listen = (
   fetch: (request: Request, platform: Platform) => Promise<Response>,
   options: { host: string; port: number; keepAlive: number; read: number; headers: number },
-) => Promise<{ url: string; close(): Promise<void> }>;
+) => Promise<{ url: string; part(): void; close(): Promise<void> }>;
 
 /** Starts an application that is the main module: Node listens, the others do by themselves. What cannot start says why, in one line. */
 export async function start(app: ReturnType<typeof application>): Promise<void> {
   try {
     const server = await app.server(environment());
-    let deafen = app.deafen;
-    guard(server, () => deafen());
-    if (runtime() === 'deno') deafen = denoListener();
+    const door: Door = { part() {}, close: app.deafen };
+    guard(server, door);
+    if (runtime() === 'deno') door.close = denoListener();
     const { config } = server;
     if (runtime() === 'node') {
       // The type is lost on purpose: the adapter's own types are a runtime's, and the core is checked without any.
       const { listen } = (await import('./node.ts' as string)) as { listen: Listen };
-      const { url, close } = await listen(app.fetch, {
+      const listening = await listen(app.fetch, {
         host: config.MCP_HOST,
         port: config.MCP_PORT,
         keepAlive: config.MCP_KEEP_ALIVE,
         read: config.MCP_READ_TIMEOUT,
         headers: config.MCP_MAX_HEADERS,
       });
-      deafen = () => void close();
-      console.log(`MCP endpoint: ${url}${config.MCP_PATH}`);
+      Object.assign(door, listening);
+      console.log(`MCP endpoint: ${listening.url}${config.MCP_PATH}`);
     }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
@@ -239,7 +239,7 @@ export async function start(app: ReturnType<typeof application>): Promise<void> 
  * the main module has run, and is kept here until its time has come.
  * @returns what calls it
  */
-function denoListener(): () => void {
+function denoListener(): () => Promise<void> {
   const deno = globals.Deno as { addSignalListener: (signal: string, handler: () => void) => void };
   const { addSignalListener } = deno;
   let stop = () => {};
@@ -248,14 +248,22 @@ function denoListener(): () => void {
     // The second of two; who adds one later means it.
     if (signal === 'SIGINT') deno.addSignalListener = addSignalListener;
   };
-  return () => stop();
+  return async () => stop();
 }
 
-/** How long streams that were told to end have to pass on the last they were given. */
-const FAREWELL_MS = 200;
+/** Where connections come in. */
+interface Door {
+  /** From now on clients are told with each answer to make a new connection, which may be to another node. */
+  part(): void;
+  /** Accepts no more connections; resolves when those there are have ended. */
+  close(): Promise<void>;
+}
+
+/** How long the last answers have to get through: not less, for not every runtime tells when they have, and not more. */
+const FAREWELL_MS = { least: 200, most: 2000 };
 
 /** What a tool throws in a timer must not end the process; a signal ends it when its work is done. */
-function guard(server: Runnable, deafen: () => void): void {
+function guard(server: Runnable, door: Door): void {
   const { process } = globals;
   const on = process?.on?.bind(process);
   if (runtime() === 'deno') {
@@ -284,24 +292,27 @@ function guard(server: Runnable, deafen: () => void): void {
     on?.(signal, () => {
       if (ending) exit(1);
       ending = true;
-      void end(server, deafen, signal);
+      void end(server, door, signal);
     });
   }
 }
 
-/** First a balancer sees that the server goes, then nothing more is taken, then what runs ends. */
-async function end(server: Runnable, deafen: () => void, signal: string): Promise<void> {
+/**
+ * First a balancer sees that the server goes, then nothing more is taken, then what runs ends. The door is closed last:
+ * clients answer what running calls ask, and come back for their streams.
+ */
+async function end(server: Runnable, door: Door, signal: string): Promise<void> {
   const { MCP_DRAIN_DELAY, MCP_DRAIN_TIMEOUT } = server.config;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   server.drain();
+  door.part();
   if (!server.idle) {
     server.notice(
       `${signal}: no new sessions; in ${MCP_DRAIN_DELAY} ms no requests; then calls have ${MCP_DRAIN_TIMEOUT} ms`,
     );
     await pause(MCP_DRAIN_DELAY);
   }
-  deafen();
   await server.close();
-  await pause(FAREWELL_MS);
+  await Promise.race([Promise.all([door.close(), pause(FAREWELL_MS.least)]), pause(FAREWELL_MS.most)]);
   exit(0);
 }

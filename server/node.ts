@@ -6,7 +6,7 @@
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
+import { type AddressInfo, isIPv6, Server as Listener } from 'node:net';
 import type { BodyParts, Platform } from './protocol.ts';
 
 export type FetchHandler = (request: Request, platform: Platform) => Response | Promise<Response>;
@@ -15,6 +15,8 @@ export interface Listening {
   /** `http://host:port`, the port that was really taken. */
   readonly url: string;
   readonly port: number;
+  /** Ends each connection with its next answer. */
+  part(): void;
   /** Takes no more connections; resolves when those there are have ended. */
   close(): Promise<void>;
 }
@@ -50,10 +52,11 @@ export function listen(fetch: FetchHandler, options: ListenOptions): Promise<Lis
     maxHeaderSize: headers,
   };
   const server = createServer(settings);
+  let parting = false;
   afterConnections(server, (incoming, outgoing) => {
     if (outgoing.destroyed) return;
-    // Who waits for the next request on this connection would lose it when the process ends.
-    if (!server.listening) outgoing.shouldKeepAlive = false;
+    // Who sent the next request on this connection would lose it when the process ends.
+    if (parting) outgoing.shouldKeepAlive = false;
     void handle(fetch, incoming, outgoing);
   });
   return new Promise((resolve, reject) => {
@@ -64,7 +67,13 @@ export function listen(fetch: FetchHandler, options: ListenOptions): Promise<Lis
       resolve({
         url: `http://${isIPv6(host) ? `[${host}]` : host}:${taken}`,
         port: taken,
-        close: () => closed(server),
+        part() {
+          parting = true;
+        },
+        close() {
+          parting = true;
+          return closed(server);
+        },
       });
     });
   });
@@ -105,10 +114,23 @@ function afterConnections(server: Server, serve: (incoming: IncomingMessage, out
   });
 }
 
-function closed(server: Server): Promise<void> {
+/** How long a connection that was taken in last may need to bring its request, ms. */
+const FIRST_WORD_MS = 100;
+
+/** Stops listening once no connection waits to be taken in, for those would be reset. */
+async function closed(server: Server): Promise<void> {
+  let came = true;
+  server.on('connection', () => {
+    came = true;
+  });
+  for (let turns = 0; came && turns < HELD; turns++) {
+    came = false;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
+    // Not its own `close`, which cuts who has not sent a request yet.
+    Listener.prototype.close.call(server, () => resolve());
+    setTimeout(() => server.closeIdleConnections(), FIRST_WORD_MS);
   });
 }
 

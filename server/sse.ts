@@ -41,6 +41,8 @@ export interface StreamCounts {
   lost: number;
   /** Heartbeats sent. */
   beats: number;
+  /** Called when a connection has closed. */
+  closed: () => void;
   /** Drops what can best be spared when all logs together keep too much. @returns false when there is nothing to drop */
   relieve: () => boolean;
 }
@@ -56,7 +58,31 @@ export function streamLimits(config: Config): StreamLimits {
 }
 
 export function streamCounts(): StreamCounts {
-  return { open: 0, kept: 0, stored: 0, replayed: 0, slow: 0, lost: 0, beats: 0, relieve: () => false };
+  return { open: 0, kept: 0, stored: 0, replayed: 0, slow: 0, lost: 0, beats: 0, closed() {}, relieve: () => false };
+}
+
+/** What clients were told and have not taken. */
+export interface Owed {
+  readonly any: boolean;
+  /** Resolves when there is nothing. */
+  settled(): Promise<void>;
+}
+
+/** @param toFetch whether somebody is to come back for something: looked at whenever a connection has closed */
+export function owed(counts: StreamCounts, toFetch: () => boolean): Owed {
+  const any = () => counts.open > 0 || toFetch();
+  return {
+    get any() {
+      return any();
+    },
+    settled: () =>
+      new Promise((resolve) => {
+        counts.closed = () => {
+          if (!any()) resolve();
+        };
+        counts.closed();
+      }),
+  };
 }
 
 /** What all streams of a server share. */
@@ -416,7 +442,9 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
   #finish(): void {
     this.#closed = true;
     this.#unlimit?.();
-    this.#stream.shared.counts.open--;
+    const { counts } = this.#stream.shared;
+    counts.open--;
+    counts.closed();
     this.#stream.shared.heartbeat.leave(this);
   }
 }

@@ -113,12 +113,18 @@ export interface SessionStates {
   uniqueId(): string;
   readonly size: number;
   readonly retained: number;
+  /** A call ended whose client has not fetched the answer yet. */
+  readonly owes: boolean;
+  /** Whether an id is of the form of `uniqueId`, and another node's. */
+  foreign(id: string): boolean;
   values(): Iterable<SessionState>;
   /** Sends the readers of streams that no call writes to away, to come back: another node serves them. */
   hangUp(): void;
   close(): void;
 }
 
+/** What `uniqueId` makes: ten characters for the node, then a count. */
+const UNIQUE = /^[a-z0-9]{11,18}$/;
 /** How many idle sessions are compared when one must go. */
 const COMPARED = 64;
 
@@ -282,6 +288,11 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     get retained() {
       return retained.size;
     },
+    get owes() {
+      for (const stream of retained.keys()) if (!stream.taken) return true;
+      return false;
+    },
+    foreign: (id) => UNIQUE.test(id) && (origin === undefined || !id.startsWith(origin)),
     values: () => states.values(),
     hangUp() {
       for (const { standalone } of states.values()) standalone?.hangUp(config.MCP_RETRY);

@@ -381,10 +381,7 @@ export function stateful(
     revision: string,
   ): Response | Promise<Response> {
     if (Array.isArray(body)) return serveBatch(body, inbound, session, revision);
-    if (body.method === undefined) {
-      take(body, session);
-      return accepted();
-    }
+    if (body.method === undefined) return take(body, session) ? accepted() : elsewhere();
     if (body.id === undefined) {
       hear(body, inbound, session, revision);
       return accepted();
@@ -520,20 +517,25 @@ export function stateful(
       ?.cancel(typeof reason === 'string' ? reason : 'The client cancelled the request');
   }
 
-  /** A response of the client; late, repeated and unknown ones are dropped. */
-  function take(message: Message, session: Session | undefined): void {
-    const pending =
-      session && typeof message.id === 'string' ? states.find(session)?.pending.get(message.id) : undefined;
-    if (!pending) return;
+  /**
+   * A response of the client; late, repeated and unknown ones are dropped.
+   * @returns false when another node asked
+   */
+  function take(message: Message, session: Session | undefined): boolean {
+    const { id } = message;
+    if (!session || typeof id !== 'string') return true;
+    const pending = states.find(session)?.pending.get(id);
+    if (!pending) return !states.foreign(id);
     if (message.error === undefined) {
       pending.settle(message.result, undefined);
-      return;
+      return true;
     }
     const { code, message: text } = isObject(message.error) ? message.error : {};
     pending.settle(
       undefined,
       new ToolError(`The client refused: ${typeof text === 'string' ? text : 'no reason given'} (${quote(code)})`),
     );
+    return true;
   }
 
   // ---- GET and DELETE ----
@@ -559,8 +561,6 @@ export function stateful(
   }
 
   function open({ request, platform, principal }: Inbound, session: Session): Response {
-    const refusal = core.admission.stream();
-    if (refusal) return refusal;
     const accept = request.headers.get('accept');
     if (!acceptsOf(accept).sse)
       return refuse(406, CODE.invalidRequest, `Accept must allow text/event-stream, got ${quote(accept)}`);
@@ -572,6 +572,9 @@ export function stateful(
     const known = states.find(session);
     const resumed = named && known ? states.streamOf(known, named[1] ?? '') : undefined;
     const after = Number(named?.[2]);
+    // What a call here says can be heard nowhere else.
+    const refusal = resumed && resumed !== known?.standalone ? undefined : core.admission.stream();
+    if (refusal) return refusal;
     if (resumed && after >= resumed.next)
       return refuse(400, CODE.invalidRequest, `Last-Event-ID ${quote(last)} names an event that was never sent`);
 
@@ -649,6 +652,13 @@ export function stateful(
         ),
     },
   };
+}
+
+/** A balancer that asks the next node after a 503 finds the one that asked. */
+function elsewhere(): Response {
+  return refuse(503, CODE.invalidRequest, 'Another process asked this, or one that is gone', {
+    headers: { 'retry-after': '1' },
+  });
 }
 
 const NO_CAPABILITIES: ClientCapabilities = Object.freeze({});
