@@ -424,7 +424,7 @@ export function serverMetrics(options: {
   );
   const lives = all.histogram(
     'mcp_server_session_duration_seconds',
-    'Duration of MCP sessions that have ended',
+    'Duration of MCP sessions that have ended, to a second',
     ['mcp_protocol_version'],
     DURATIONS,
   );

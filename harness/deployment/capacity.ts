@@ -4,7 +4,7 @@ import { tool } from '../../server/tool.ts';
 import { application, createServer, start } from '../../server.ts';
 
 /** What a call of each tool takes, ms. */
-export const COST_MS = { wait: 50, work: 5 };
+export const COST_MS = { wait: 50, work: 10 };
 
 const features = [
   tool('wait', { description: `Waits ${COST_MS.wait} ms for the clock` }, async (_input, { sleep }) => {
