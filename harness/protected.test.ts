@@ -103,6 +103,8 @@ for (const runtime of RUNTIMES) {
         ...LIMITED,
         MCP_SESSION_SECRET: secret,
         MCP_DRAIN_DELAY: `${DRAIN_DELAY}`,
+        // However slow this machine is.
+        MCP_MAX_LAG: '0',
         // Calls that last are known at once, and so is a client that has gone (on workerd by the next heartbeat alone).
         MCP_SETTLE: '20',
         MCP_HEARTBEAT: '500',

@@ -7,6 +7,7 @@ import { AUTHORIZATION } from './authorization.ts';
 import { FEATURES } from './features.ts';
 import { FIRST } from './first.ts';
 import { LIMITS } from './limits.ts';
+import { MESSAGES } from './messages.ts';
 import type { Mutant } from './mutate.ts';
 import { STATELESS } from './stateless.ts';
 import { STREAMS } from './streams.ts';
@@ -29,6 +30,11 @@ export const AREAS: readonly { readonly mutants: readonly Mutant[]; readonly sce
   {
     mutants: STATELESS,
     scenarios: 'stateless.*,discover.*,headers.*,param-header.*,listen.*,ask.*,caching.*,era.*,log.*,task.*',
+  },
+  {
+    mutants: MESSAGES,
+    scenarios:
+      'tools.*,resources.*,prompts.*,completion.*,lifecycle.*,discover.*,elicitation.*,sampling.*,ask.*,listen.*,progress.*,logging.*,task.*,stateless.m*,changed.*,subscribe.*',
   },
   { mutants: AUTHORIZATION, scenarios: 'auth.*,scope.*,principal.*' },
   { mutants: LIMITS, scenarios: 'limit.*,probe.*,drain.*' },

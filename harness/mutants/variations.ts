@@ -1,5 +1,10 @@
 import { answer, bytes, events, headers, isJson, type Mutant, message, result } from './mutate.ts';
 
+/** Probes and metadata are elsewhere. */
+function isEndpoint({ url }: Request): boolean {
+  return new URL(url).pathname === '/mcp';
+}
+
 /** Servers that are right in an unusual way: nothing may turn red. */
 export const VARIATIONS: readonly Mutant[] = [
   message('members in another order', (one) => Object.fromEntries(Object.entries(one).reverse())),
@@ -93,12 +98,14 @@ export const VARIATIONS: readonly Mutant[] = [
   {
     name: 'clients may not end sessions',
     wrap: (handler) => async (given) =>
-      given.method === 'DELETE' ? new Response(null, { status: 405, headers: { allow: 'GET, POST' } }) : handler(given),
+      given.method === 'DELETE' && isEndpoint(given)
+        ? new Response(null, { status: 405, headers: { allow: 'GET, POST' } })
+        : handler(given),
   },
   {
     name: 'no stream for GET but to resume',
     wrap: (handler) => async (given) =>
-      given.method === 'GET' && !given.headers.has('last-event-id')
+      given.method === 'GET' && isEndpoint(given) && !given.headers.has('last-event-id')
         ? new Response(null, { status: 405, headers: { allow: 'POST, DELETE' } })
         : handler(given),
   },
@@ -133,6 +140,7 @@ export const VARIATIONS: readonly Mutant[] = [
   {
     name: 'only stateless',
     wrap: (handler) => async (given) => {
+      if (!isEndpoint(given)) return handler(given);
       if (given.method !== 'POST') return new Response(null, { status: 405, headers: { allow: 'POST' } });
       const text = await given.clone().text();
       const isModern =
@@ -141,7 +149,7 @@ export const VARIATIONS: readonly Mutant[] = [
         (given.headers.get('mcp-protocol-version') ?? '') >= '2026';
       if (isModern) {
         const response = await handler(given);
-        return response.status === 202 || given.headers.has('mcp-protocol-version') || !isJson(response)
+        return [202, 401].includes(response.status) || given.headers.has('mcp-protocol-version') || !isJson(response)
           ? response
           : new Response(response.body, { status: 400, headers: response.headers });
       }
