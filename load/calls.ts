@@ -16,7 +16,7 @@
  *   SESSIONS          20     sessions that the calls go to
  *   BUDGET_MS         250    ms in which a call must be answered
  *   SHARE             0.99   share of a step's calls that must be right and within BUDGET_MS: 0.99 is p(99)
- *   MAX_VUS           400    VUs at most, each a call at a time
+ *   VUS               400    VUs, a call at a time each; calls that find none free are not made
  *
  * Thresholds: for each step up to MIN_RATE mcp_call_within >= SHARE and its count of mcp_calls. The other steps are
  * reported, and fail nothing. Both are tagged with `rate`.
@@ -35,7 +35,7 @@ import { readAfter } from './lib/own-numbers.ts';
 import type { Plan } from './lib/plan.ts';
 import { ALIVE, alone, backToBefore, type Thresholds } from './lib/thresholds.ts';
 
-const DEFAULTS = { STEP_S: 10, MIN_RATE: 50, LIST_SHARE: 0.2, SESSIONS: 20, BUDGET_MS: 250, SHARE: 0.99, MAX_VUS: 400 };
+const DEFAULTS = { STEP_S: 10, MIN_RATE: 50, LIST_SHARE: 0.2, SESSIONS: 20, BUDGET_MS: 250, SHARE: 0.99, VUS: 400 };
 
 /** The target with the peers that calls are made as, by revision. */
 export interface Called extends Target {
@@ -59,7 +59,7 @@ interface CallsPlan extends Plan {
 
 export function plan(endpoint: Endpoint, profile: string): CallsPlan {
   const knobs = readNumbers('calls', DEFAULTS, __ENV, profile);
-  const { STEP_S, MIN_RATE, LIST_SHARE, SESSIONS, BUDGET_MS, SHARE, MAX_VUS } = knobs;
+  const { STEP_S, MIN_RATE, LIST_SHARE, SESSIONS, BUDGET_MS, SHARE, VUS } = knobs;
   const rates = readSteps('RATES', '50,100,200,400,800,1600', __ENV, 'calls', profile);
 
   async function flow({ peers }: Called): Promise<void> {
@@ -139,8 +139,8 @@ export function plan(endpoint: Endpoint, profile: string): CallsPlan {
           { target, duration: '0s' },
           { target, duration: `${STEP_S}s` },
         ]),
-        preAllocatedVUs: Math.min(MAX_VUS, 50),
-        maxVUs: MAX_VUS,
+        preAllocatedVUs: VUS,
+        maxVUs: VUS,
       },
     },
     thresholds: { calls: thresholds },

@@ -208,7 +208,8 @@ export const options = {
   scenarios: own.scenarios,
   thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
 };
-export const setup = (): Promise<Target> => checkTarget(endpoint, 'heartbeats', { stream: true, call: true });
+export const setup = (): Promise<Target> =>
+  checkTarget(endpoint, 'heartbeats', { sessions: true, stream: true, call: true });
 export const heartbeats = own.flow;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
 export default heartbeats;

@@ -174,7 +174,7 @@ export const options = {
   thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
 };
 export const setup = (): Promise<Target> =>
-  checkTarget(endpoint, 'listen', { stateless: true, stream: true, change: true });
+  checkTarget(endpoint, 'listen', { era: 'stateless', stream: true, change: true });
 export const listen = own.flow;
 export const change = own.change;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);

@@ -152,7 +152,7 @@ export const options = {
   thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
 };
 export const setup = (): Promise<Target> =>
-  checkTarget(endpoint, 'reconnection', { sessions: true, sequence: true }, own.events);
+  checkTarget(endpoint, 'reconnection', { era: 'stateful', sessions: true, sequence: true }, own.events);
 export const reconnection = own.flow;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
 export default reconnection;

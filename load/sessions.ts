@@ -12,7 +12,7 @@
  *   RATE              50     sessions/s
  *   DURATION_S        30     s
  *   CALLS             2      calls in each session
- *   MAX_VUS           200    VUs at most; sessions that find none free are dropped
+ *   VUS               200    VUs, a session at a time each; sessions that find none free are dropped
  *   P95_MS            500    ms, budget of initialize, of calls and of DELETE
  *
  * Thresholds: mcp_session_ok > 0.999, mcp_sessions_opened as many as arrived, http_req_duration p(95) of initialize,
@@ -29,17 +29,17 @@ import { readAfter } from './lib/own-numbers.ts';
 import type { Flow, Plan } from './lib/plan.ts';
 import { ALIVE, alone, backToBefore } from './lib/thresholds.ts';
 
-const DEFAULTS = { RATE: 50, DURATION_S: 30, CALLS: 2, MAX_VUS: 200, P95_MS: 500 };
+const DEFAULTS = { RATE: 50, DURATION_S: 30, CALLS: 2, VUS: 200, P95_MS: 500 };
 
 /** @param fixed what a script that runs this one beside others decides */
 export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof DEFAULTS> = {}): Plan & { flow: Flow } {
-  const { RATE, DURATION_S, CALLS, MAX_VUS, P95_MS } = readNumbers('sessions', DEFAULTS, __ENV, profile, fixed);
+  const { RATE, DURATION_S, CALLS, VUS, P95_MS } = readNumbers('sessions', DEFAULTS, __ENV, profile, fixed);
   const [revision = ''] = endpoint.revisions;
 
   async function flow({ deletes }: Target): Promise<void> {
     const started = Date.now();
     const { peer } = await initialize(endpoint, revision);
-    if (!peer) {
+    if (peer?.session === undefined) {
       sessionOk.add(false);
       return;
     }
@@ -74,8 +74,8 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
         rate: RATE,
         timeUnit: '1s',
         duration: `${DURATION_S}s`,
-        preAllocatedVUs: Math.min(MAX_VUS, Math.max(1, Math.ceil(RATE / 2))),
-        maxVUs: MAX_VUS,
+        preAllocatedVUs: VUS,
+        maxVUs: VUS,
       },
     },
     thresholds: {
@@ -99,7 +99,8 @@ export const options = {
   scenarios: own.scenarios,
   thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
 };
-export const setup = (): Promise<Target> => checkTarget(endpoint, 'sessions', { sessions: true, call: true });
+export const setup = (): Promise<Target> =>
+  checkTarget(endpoint, 'sessions', { era: 'stateful', sessions: true, call: true });
 export const sessions = own.flow;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
 export default sessions;

@@ -58,7 +58,7 @@ export const options: Options = {
 };
 
 export async function setup(): Promise<Called> {
-  const needs = { call: true, stream: true, sequence: stateful.revisions.length > 0, change: true };
+  const needs = { sessions: true, call: true, stream: true, sequence: stateful.revisions.length > 0, change: true };
   return ofBoth.calls.prepare(await checkTarget(endpoint, 'smoke', needs, ofStateful.reconnection.events));
 }
 export const { flow: calls, finish: teardown } = ofBoth.calls;

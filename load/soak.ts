@@ -127,7 +127,7 @@ export const options: Options = {
 export async function setup(): Promise<Target> {
   if (!endpoint.numbers)
     say('Without MCP_METRICS_URL the memory, sessions and streams of the target are not looked at');
-  const needs = { call: true, stream: true, sequence: !stateless, memory: true };
+  const needs = { sessions: true, call: true, stream: true, sequence: !stateless, memory: true };
   return checkTarget(endpoint, 'soak', needs, resumed.events);
 }
 export const sample = own.flow;

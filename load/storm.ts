@@ -138,7 +138,7 @@ export const options = {
   thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
 };
 export const setup = (): Promise<Target> =>
-  checkTarget(endpoint, 'storm', { sessions: true, sequence: true }, own.events);
+  checkTarget(endpoint, 'storm', { era: 'stateful', sessions: true, sequence: true }, own.events);
 export const storm = own.flow;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
 export default storm;

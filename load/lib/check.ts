@@ -28,10 +28,10 @@ import { readStream } from './sse.ts';
 
 /** What a script cannot do without, beside a target that speaks the revision. */
 export interface Needs {
-  /** Revisions with sessions (up to 2025-11-25) only. */
+  /** It has a meaning in the revisions of one era only: those with sessions (up to 2025-11-25), or those without. */
+  readonly era?: 'stateful' | 'stateless';
+  /** Sessions, where the revision has them. */
   readonly sessions?: boolean;
-  /** Revisions without sessions (2026-07-28) only. */
-  readonly stateless?: boolean;
   /** The tool that is called. */
   readonly call?: boolean;
   /** The tool that reports numbered progress, on a stream that comes while it runs. */
@@ -76,14 +76,14 @@ export async function checkTarget(endpoint: Endpoint, script: string, needs: Nee
   let deletes = true;
   for (const revision of endpoint.revisions) {
     if (isStateless(revision)) {
-      if (needs.sessions) {
+      if (needs.era === 'stateful') {
         stop(
           `${script} needs sessions, which revision ${revision} has not; calls, listen, heartbeats and soak apply to it`,
         );
       }
       await checkStateless(endpoint, revision, needs);
     } else {
-      if (needs.stateless) stop(`${script} needs revision 2026-07-28 or later, MCP_REVISION is ${revision}`);
+      if (needs.era === 'stateless') stop(`${script} needs revision 2026-07-28 or later, MCP_REVISION is ${revision}`);
       deletes = await checkStateful(endpoint, revision, needs, events);
     }
   }
@@ -104,11 +104,15 @@ async function checkStateful(endpoint: Endpoint, revision: string, needs: Needs,
     stop(`${endpoint.url} does not speak revision ${revision}: it offers ${String(protocolVersion)}`);
   }
   const { peer } = begun;
-  if (!peer) stop(`${endpoint.url} keeps no sessions: its answer to initialize has no Mcp-Session-Id`);
+  if (!peer) stop(`${endpoint.url} answers initialize without a result`);
+  if (needs.sessions && peer.session === undefined) {
+    stop(`${endpoint.url} keeps no sessions: its answer to initialize has no Mcp-Session-Id`);
+  }
   if (!(await initialized(endpoint, peer, 'check'))) stop(`${endpoint.url} refuses notifications/initialized`);
   await checkTools(endpoint, peer, needs);
   if (needs.sequence) await checkSequence(endpoint, peer, events);
   if (needs.stream) await checkStream(endpoint, peer);
+  if (peer.session === undefined) return false;
   const ended = await endSession(endpoint, peer, 'check');
   return ended.status !== 405;
 }
@@ -136,6 +140,7 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
   if (status === 503 || status === 429) stop(`${url} answers ${status}: it has no room for more now`);
   if (message?.result !== undefined) return;
   const said = responseOf(response);
+  if (status === 404 && !isStateless(revision)) stop(`${url} answers 404, ${saidIn(said)}: is the path right?`);
   if (said?.error !== undefined) {
     const { supported } = (said.error.data ?? {}) as { supported?: string[] };
     const offers = supported === undefined ? '' : `; it offers ${supported.join(', ')}`;

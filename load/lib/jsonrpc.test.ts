@@ -48,8 +48,10 @@ test('a notification has no id', () => {
   );
 });
 
-test('a peer without sessions has only its revision', () => {
-  assert.deepEqual(peerHeaders({ revision: '2026-07-28' }), { 'MCP-Protocol-Version': '2026-07-28' });
+test('a peer without a session has only its revision, in either era', () => {
+  for (const revision of ['2025-11-25', '2026-07-28']) {
+    assert.deepEqual(peerHeaders({ revision }), { 'MCP-Protocol-Version': revision });
+  }
 });
 
 test('a response is found in JSON and in an event stream, by its id', () => {

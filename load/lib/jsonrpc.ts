@@ -11,7 +11,7 @@ export interface Message {
   readonly error?: { readonly code?: number; readonly message?: string; readonly data?: unknown };
 }
 
-/** Whom a request is sent as: a revision, and the session where the revision has them. */
+/** Whom a request is sent as: a revision, and the session where the server keeps one. */
 export interface Peer {
   readonly revision: string;
   readonly session?: string;
@@ -48,7 +48,8 @@ export function post(
   const headers: Record<string, string> = {
     'Content-Type': 'application/json',
     Accept: 'application/json, text/event-stream',
-    ...peerHeaders(peer),
+    // The handshake names no revision in its headers: it is about to be agreed.
+    ...(method !== 'initialize' && peerHeaders(peer)),
   };
   const message = { jsonrpc: '2.0', ...(id !== undefined && { id }), method };
   if (!isStateless(peer.revision)) return { headers, body: JSON.stringify({ ...message, params }) };
@@ -64,10 +65,9 @@ export function post(
   return { headers, body: JSON.stringify({ ...message, params: { ...params, _meta } }) };
 }
 
-/** Headers that say who asks; the handshake has neither of them yet. */
+/** Headers that say who asks. */
 export function peerHeaders({ revision, session }: Peer): Record<string, string> {
-  if (isStateless(revision)) return { 'MCP-Protocol-Version': revision };
-  return session === undefined ? {} : { 'Mcp-Session-Id': session, 'MCP-Protocol-Version': revision };
+  return { 'MCP-Protocol-Version': revision, ...(session !== undefined && { 'Mcp-Session-Id': session }) };
 }
 
 /**

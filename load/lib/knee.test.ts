@@ -34,3 +34,7 @@ test('the table has a line for each step and the verdict', () => {
   assert.match(lines[0] ?? '', /<250 ms/);
   assert.match(lines[3] ?? '', /knee is at 50 calls\/s/);
 });
+
+test('without calls there is nothing to tell', () => {
+  assert.match(kneeText([step(50, { reached: 0, within: 0 })], 0.99, 250), /^No call was made/);
+});

@@ -45,6 +45,7 @@ function limitOf(step: Step, share: number): string | undefined {
 
 /** A table of the steps and the verdict, for people. */
 export function kneeText(steps: readonly Step[], share: number, budget_ms: number): string {
+  if (steps.every(({ reached }) => reached === 0)) return 'No call was made: there is no knee to tell\n';
   const { rate, limit } = kneeOf(steps, share);
   const rows = steps.map((step) =>
     [

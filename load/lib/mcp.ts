@@ -46,7 +46,7 @@ export function callTool(target: Endpoint, peer: Peer, tool: Tool, id: string, o
   return ask(target, peer, 'tools/call', { name: tool.name, arguments: tool.arguments }, id, options);
 }
 
-/** The handshake. The answer's peer is undefined when no session came of it. */
+/** The handshake. The answer's peer is undefined when it failed, and has no session where the server keeps none. */
 export async function initialize(
   target: Endpoint,
   revision: string,
@@ -54,8 +54,9 @@ export async function initialize(
 ): Promise<Answer & { peer: Peer | undefined }> {
   const params = { protocolVersion: revision, capabilities: {}, clientInfo: CLIENT };
   const answer = await ask(target, { revision }, 'initialize', params, 'initialize', { name });
+  if (answer.message?.result === undefined) return { ...answer, peer: undefined };
   const session = answer.response.headers['Mcp-Session-Id'];
-  const peer = answer.message?.result === undefined || session === undefined ? undefined : { revision, session };
+  const peer = session === undefined ? { revision } : { revision, session };
   return { ...answer, peer };
 }
 
