@@ -109,13 +109,13 @@ export interface SessionStates {
   standalone(state: SessionState): EventStream;
   /** An ended stream stays for replay, then goes. */
   retain(state: SessionState, stream: EventStream): void;
-  /** A stream id, or the id of a question: unique in the session, also across nodes. */
-  uniqueId(): string;
+  /** Unique in the session, also across nodes. */
+  questionId(): string;
   readonly size: number;
   readonly retained: number;
   /** A call ended whose client has not fetched the answer yet. */
   readonly owes: boolean;
-  /** Whether an id is of the form of `uniqueId`, and another node's. */
+  /** Whether an id is of a question that another node asked. */
   foreign(id: string): boolean;
   values(): Iterable<SessionState>;
   /** Sends the readers of streams that no call writes to away, to come back: another node serves them. */
@@ -123,8 +123,8 @@ export interface SessionStates {
   close(): void;
 }
 
-/** What `uniqueId` makes: ten characters for the node, then a count. */
-const UNIQUE = /^[a-z0-9]{11,18}$/;
+/** The id of a question: ten characters for the node that asked, then a count. Nobody else makes such ids. */
+const ASKED = /^ask\.[a-z0-9]{11,18}$/;
 /** How many idle sessions are compared when one must go. */
 const COMPARED = 64;
 
@@ -246,7 +246,6 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
     find: (session) => (states.size === 0 ? undefined : states.get(session.key)),
     make,
     tidy,
-    uniqueId,
     end(session) {
       const state = states.get(session.key);
       if (state) forget(state, 'The session was ended');
@@ -292,7 +291,8 @@ export function sessionStates(core: Core, sessions: Sessions, idleEnds: boolean,
       for (const stream of retained.keys()) if (!stream.taken) return true;
       return false;
     },
-    foreign: (id) => UNIQUE.test(id) && (origin === undefined || !id.startsWith(origin)),
+    questionId: () => `ask.${uniqueId()}`,
+    foreign: (id) => ASKED.test(id) && (origin === undefined || !id.startsWith(`ask.${origin}`)),
     values: () => states.values(),
     hangUp() {
       for (const { standalone } of states.values()) standalone?.hangUp(config.MCP_RETRY);

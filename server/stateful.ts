@@ -226,7 +226,7 @@ export function stateful(
       }
       const { method } = question;
       const params = method === 'elicitation/create' ? elicitationParams(question, this.revision) : question.params;
-      const id = states.uniqueId();
+      const id = states.questionId();
       const { signal } = this;
       return new Promise((resolve, reject) => {
         const over = (reason: unknown) => {
