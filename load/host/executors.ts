@@ -188,8 +188,14 @@ async function arriving(
   let burst = 0;
   let warned = false;
   const planned = plannedMs(scenario);
+  let late = 0;
   for (const moment of moments) {
-    if (moment >= planned) break;
+    if (moment >= planned || period.wasCut) break;
+    // The plan is over and this moment was in it: the host was too slow, and says so.
+    if (period.ended) {
+      late++;
+      continue;
+    }
     const wait = period.until(moment);
     if (wait !== undefined) {
       await wait;
@@ -197,7 +203,10 @@ async function arriving(
     } else if (++burst % BURST === 0) {
       await breathe();
     }
-    if (period.ended) break;
+    if (period.ended) {
+      late++;
+      continue;
+    }
     const vu = free.shift();
     if (vu !== undefined) {
       const iteration = crew.iterate(vu).then(() => {
@@ -222,6 +231,7 @@ async function arriving(
       );
     }
   }
+  if (late > 0) crew.dropped(late);
   await period.until(planned);
   await Promise.all(running);
 }
