@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const HOST = '127.0.0.1';
+const given = new Set<number>();
+
+/**
+ * A loopback port that is free and stays so while its server is away: below those that systems give to clients
+ * (Linux from 32768), for a connection of anybody could hold one of these when the server comes back.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    if (given.has(port)) continue;
+    given.add(port);
+    const probe = createServer().listen(port, HOST);
+    try {
+      await once(probe, 'listening');
+    } catch {
+      continue;
+    }
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
+}
+
+/** Resolves when something listens. @param over rejects when nothing will any more */
+export async function listening(port: number, over: Promise<never>): Promise<void> {
+  while (!(await Promise.race([accepts(port), over]))) await sleep(25);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, HOST);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
