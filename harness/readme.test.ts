@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -74,6 +74,34 @@ test('the harness of README finds no broken rule in this server', async () => {
     encoding: 'utf8',
   });
   assert.match(output, /: (?:\d+ (?:note|untestable|skip), )*\d{3,} pass; \d{4,} checks\n$/);
+});
+
+test('the doctor of README finds nothing wrong with this server', async () => {
+  const command = commands.find((one) => one.startsWith('npm run doctor -- ')) ?? '';
+  const server = await serve('node server.ts');
+  const output = execFileSync('bash', ['-c', command.replace('http://127.0.0.1:3000', server.origin)], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  assert.match(output, /^0 errors?, 0 warnings?, /m);
+});
+
+test('the guide for operators names files and knobs that are there, and each threat a test', () => {
+  const guide = readFileSync(`${ROOT}server/operations/README.md`, 'utf8');
+  for (const [, path = ''] of guide.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+    assert.ok(existsSync(join(ROOT, 'server/operations', path)), path);
+  }
+  for (const [, knob = ''] of guide.matchAll(/`(MCP_\w+)/g)) assert.ok(readme.includes(`\`${knob}\``), knob);
+  const threats = guide.slice(guide.indexOf('## Threats')).split('\n').slice(4).filter(Boolean);
+  assert.ok(threats.length > 10);
+  for (const row of threats) {
+    const [, , held = ''] = row.split('|').slice(1);
+    for (const [, name = ''] of held.matchAll(/`([^`]+)`/g)) {
+      const files = name.endsWith('.ts') ? [name] : globSync(`harness/scenarios/${name}yaml`, { cwd: ROOT });
+      assert.ok(files.length > 0 && files.every((file) => existsSync(join(ROOT, file))), `${name} in ${row}`);
+    }
+    assert.match(held, /`/, row);
+  }
 });
 
 test('the tool of README, added as README says, is listed and can be called', async () => {
