@@ -3,19 +3,27 @@ import { invalidConfig } from './refusal.ts';
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 
-/** Milliseconds in a k6 duration: `1m30s`, `500ms`, `0`, or a number of milliseconds. Throws a refusal that names `what`. */
-export function milliseconds(value: unknown, what: string): number {
+/** What a timer can wait for: 24.8 days. */
+export const LONGEST_MS = 2_147_483_647;
+
+/**
+ * Milliseconds in a k6 duration: `1m30s`, `500ms`, `0`, or a number of milliseconds; never more than a timer can wait for.
+ * Throws a refusal that names `what`.
+ */
+export const milliseconds = (value: unknown, what: string): number => Math.min(read(value, what), LONGEST_MS);
+
+function read(value: unknown, what: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
   if (typeof value !== 'string')
     throw invalidConfig(`${what} must be a duration such as "30s", not ${JSON.stringify(value)}`);
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value);
   let total = 0;
-  let read = 0;
+  let length = 0;
   for (const [text, amount, unit] of value.matchAll(part)) {
     total += Number(amount) * unitMs[unit as keyof typeof unitMs];
-    read += text.length;
+    length += text.length;
   }
-  if (read === 0 || read !== value.length) {
+  if (length === 0 || length !== value.length) {
     throw invalidConfig(`${what} must be a duration such as "30s", not ${JSON.stringify(value)}`);
   }
   return total;

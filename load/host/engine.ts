@@ -1,5 +1,14 @@
 // A run of one script, from its source to its exit code.
+//
+// A script means here what it means to k6, within the subset that `bundle.ts` lists. What differs, by design:
+// - One thread. A loop that never awaits cannot be interrupted, and everything a script computes delays all VUs; the event-loop
+//   lag in every summary says by how much.
+// - HTTP/1.1 only, where k6 speaks HTTP/2 over TLS.
+// - A promise that a script rejects and nobody handles is logged, and does not end its iteration.
+// - Iterations of an arrival rate that the host was too slow to start count as dropped.
+// - Thresholds are judged also with `once`.
 
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { declareArrivals } from './arrivals.ts';
@@ -125,6 +134,8 @@ class Run {
         this.#host.log.write('error', this.#failed);
       },
     };
+    // Each scenario listens twice.
+    setMaxListeners(0, this.#stopped.signal);
     declareArrivals(this.#host.metrics);
     this.#host.metrics.onSample = settings.onSample;
   }
@@ -209,7 +220,7 @@ class Run {
     const vu = new VirtualUser(id, this.#settings.env ?? {});
     const modules = {
       k6: k6Module(host, vu),
-      'k6/http': httpModule(host, vu, () => this.#connectionsOf(vu)),
+      'k6/http': httpModule(host, vu, () => this.#connectionsOf(vu), vu.cookies),
       'k6/metrics': metricsModule(host, vu),
       'k6/execution': executionModule(host, vu),
       'k6/timers': timersModule(vu),
@@ -294,9 +305,9 @@ class Run {
 
   #judgeNow(): void {
     const elapsed = performance.now() - this.#host.startedAt;
-    const failing = judge(this.#thresholds, elapsed, false).find(
-      ({ abortOnFail, delayMs }) => abortOnFail && elapsed >= delayMs,
-    );
+    // Only these: the quantiles of a long run are too dear to be read every two seconds for nothing.
+    const aborting = this.#thresholds.filter(({ abortOnFail, delayMs }) => abortOnFail && elapsed >= delayMs);
+    const [failing] = judge(aborting, elapsed, false);
     if (failing === undefined) return;
     this.#stop(
       new Refusal(
@@ -417,6 +428,7 @@ class Run {
   async #iterate(vu: VirtualUser, scenario: Scenario, progress: Progress): Promise<void> {
     const { counts, metrics, log } = this.#host;
     const body = vu.exports[scenario.exec] as (data: unknown) => unknown;
+    vu.cookies.clear();
     vu.iteration++;
     vu.iterationsInScenario++;
     vu.iterationInTest = progress.iterationsStarted++;
@@ -439,11 +451,10 @@ class Run {
     if (this.#host.options?.noVUConnectionReuse) this.#connections.get(vu)?.close();
   }
 
+  /** Cut, or ended by a call that ended the run. */
   #ended(outcome: Outcome): boolean {
-    return (
-      outcome.kind === 'cut' ||
-      (outcome.kind === 'failed' && (outcome.error instanceof RunStopped || outcome.error instanceof Refusal))
-    );
+    if (outcome.kind !== 'failed') return outcome.kind === 'cut';
+    return outcome.error instanceof RunStopped || (outcome.error instanceof Refusal && this.#reason !== undefined);
   }
 
   // The end: verdicts, summary, exit code.

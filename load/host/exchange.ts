@@ -22,6 +22,7 @@ export type Exchanged = {
   status: number;
   statusText: string;
   headers: Record<string, string>;
+  setCookies: readonly string[];
   /** undefined when no response began, or when the body was not to be kept. */
   body: Buffer | undefined;
   failure: Failure | undefined;
@@ -131,6 +132,7 @@ export function exchange(
       status: failure === undefined ? (response?.statusCode ?? 0) : 0,
       statusText: failure === undefined ? (response?.statusMessage ?? '') : '',
       headers: failure === undefined && response !== undefined ? canonicalHeaders(response.rawHeaders) : {},
+      setCookies: response?.headers['set-cookie'] ?? [],
       body: began && request.keepBody ? (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)) : undefined,
       failure,
       timings: timed(startedAt, marks, performance.now()),

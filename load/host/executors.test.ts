@@ -58,11 +58,13 @@ test('ramping-vus: the number of VUs follows the stages, and gracefulRampDown en
      ${scenario(
        's',
        `{ executor: 'ramping-vus', startVUs: 1, gracefulRampDown: '50ms',
-          stages: [{ duration: '0s', target: 3 }, { duration: '200ms', target: 3 }, { duration: '0s', target: 0 }, { duration: '10s', target: 0 }, ] }`,
+          stages: [{ duration: '0s', target: 3 }, { duration: '200ms', target: 3 }, { duration: '0s', target: 0 }, { duration: '500ms', target: 0 }] }`,
      )}
      export default async function () { active.add(exec.instance.vusActive); await pause(60000); }`,
   );
   assert.deepEqual(valuesOf(observed, 'active_vus'), [1, 2, 3]);
+  // Not by gracefulStop, which is 30 s.
+  assert.ok(observed.state.testRunDurationMs < 25_000);
   assert.deepEqual(observed.counts, { completed: 0, interrupted: 3, dropped: 0 });
 });
 

@@ -7,9 +7,12 @@ export type Lag = { p99: number; max: number; mean: number; series: Point[] };
 /** The interval of the probe timer, milliseconds. */
 const PROBE_MS = 20;
 
+/** Probes whose quantiles are exact. They are read every second, so more would have to be sorted every second. */
+const EXACT_PROBES = 1000;
+
 /** Measures the event loop of this process while a run is going on. */
 export class LagProbe {
-  readonly #values = new Distribution();
+  readonly #values = new Distribution(EXACT_PROBES);
   readonly #series = new Series(true);
   #timer: ReturnType<typeof setInterval> | undefined;
 

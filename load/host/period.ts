@@ -1,3 +1,5 @@
+import { LONGEST_MS } from './duration.ts';
+
 /**
  * The time a scenario has: its plan, then gracefulStop for what still runs, then the cut. Both moments come at once when the
  * run is stopped.
@@ -19,7 +21,10 @@ export class Period {
    */
   constructor(plannedMs: number, gracefulMs: number, stopped: AbortSignal, cut: () => void) {
     this.#cut = cut;
-    this.#timers = [setTimeout(() => this.#end(), plannedMs), setTimeout(() => this.cut(), plannedMs + gracefulMs)];
+    this.#timers = [
+      setTimeout(() => this.#end(), Math.min(plannedMs, LONGEST_MS)),
+      setTimeout(() => this.cut(), Math.min(plannedMs + gracefulMs, LONGEST_MS)),
+    ];
     if (stopped.aborted) this.cut();
     else stopped.addEventListener('abort', () => this.cut(), { once: true });
   }

@@ -1,3 +1,4 @@
+import { CookieJar } from './cookies.ts';
 import type { Tags } from './metrics.ts';
 
 /** How one call into a script ended. `endedAt` is on the clock of `performance.now()`. */
@@ -29,6 +30,8 @@ export class VirtualUser {
   exports: Record<string, unknown> = {};
   /** The copy of what setup returned. */
   setupData: unknown;
+  /** Emptied before each iteration. */
+  readonly cookies = new CookieJar();
   /** Written by the script through `exec.vu.metrics.tags`. */
   readonly customTags: Record<string, unknown> = {};
   readonly metadata: Record<string, unknown> = {};

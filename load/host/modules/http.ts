@@ -1,5 +1,6 @@
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { Arrivals } from '../arrivals.ts';
+import type { CookieJar } from '../cookies.ts';
 import { milliseconds } from '../duration.ts';
 import { type Connections, canonicalName, type Exchanged, exchange, type Timings } from '../exchange.ts';
 import { badUrl, type Failure } from '../failure.ts';
@@ -39,7 +40,7 @@ type Params = {
 type Call = { method: string; url: URL; body: string | Uint8Array | undefined; params: Params; hops: number };
 
 /** The module `k6/http` of one VU. `connections` is asked for late: the options are known after the init context. */
-export function httpModule(host: Host, vu: VirtualUser, connections: () => Connections) {
+export function httpModule(host: Host, vu: VirtualUser, connections: () => Connections, jar: CookieJar) {
   let fallback: ExpectedStatuses | null = new ExpectedStatuses([{ min: 200, max: 399 }]);
 
   const readParams = (given: unknown): Params => {
@@ -73,7 +74,15 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
 
   const failed = (url: string, failure: Failure): HttpResponse => {
     const none = { blocked: 0, connecting: 0, tls_handshaking: 0, sending: 0, waiting: 0, receiving: 0, duration: 0 };
-    const nothing = { status: 0, statusText: '', headers: {}, remoteIp: '', remotePort: 0, body: undefined };
+    const nothing = {
+      status: 0,
+      statusText: '',
+      headers: {},
+      setCookies: [],
+      remoteIp: '',
+      remotePort: 0,
+      body: undefined,
+    };
     return new HttpResponse(host, url, { ...nothing, failure, timings: none, sent: 0, received: 0 }, null, {
       method: '',
       url,
@@ -86,6 +95,9 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
     const { method, url, params, body } = call;
     const headers: Record<string, string> = { 'User-Agent': host.options?.userAgent ?? '' };
     for (const [name, value] of Object.entries(params.headers)) headers[canonicalName(name)] = value;
+    const cookies = jar.header(url);
+    if (cookies !== undefined)
+      headers.Cookie = headers.Cookie === undefined ? cookies : `${headers.Cookie}; ${cookies}`;
     const name = params.tags.name ?? url.href;
     const tags: Tags = { ...vu.tags, ...params.tags, method, name, url: name };
     let cut = (): void => {};
@@ -94,6 +106,7 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
       // The call of this request is over: nobody waits, nothing is counted.
       if (!release()) return;
       const decoded = result.failure === undefined ? decode(result) : result;
+      jar.store(url, decoded.setCookies);
       record(host, tags, decoded, params.callback);
       const next = redirected(call, decoded, host);
       if (next !== undefined) {
@@ -147,6 +160,7 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
         status: 0,
         statusText: '',
         headers: {},
+        setCookies: [],
         body: undefined,
         remoteIp: '',
         remotePort: 0,
@@ -287,7 +301,7 @@ function bodyAs(type: ResponseType, body: Buffer | undefined): string | ArrayBuf
 
 type Sent = { method: string; url: string; headers: Record<string, string>; body: string };
 
-/** k6's Response, without cookies, HTML and forms. */
+/** k6's Response, without its view of cookies, HTML and forms. */
 class HttpResponse {
   readonly url: string;
   readonly status: number;
