@@ -74,7 +74,7 @@ test('a global that k6 lacks does not compile so', () => {
 /** What ES2023 has and k6's engine has not, or not in all versions that the scripts run with. */
 const MISSING =
   /\b(Intl|WeakRef|FinalizationRegistry|Atomics|SharedArrayBuffer|eval|toLocaleString)\b|\bfor await\b|\(\?<|\bimport\(/;
-const MODULES = /^(k6\/(http|metrics|execution|timers)|k6\/options|\.\.?\/.*\.ts)$/;
+const MODULES = /^(k6|k6\/(http|metrics|execution|timers|options)|\.\.?\/.*\.ts)$/;
 /** Requests and waits that keep the VU, and all its streams, from going on. */
 const BLOCKING = /\bsleep\b|\bhttp\.(get|post|put|patch|del|head|options|request|batch)\b/;
 

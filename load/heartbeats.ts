@@ -16,7 +16,7 @@
  *   VUS               20     VUs that share them; each opens its streams one after the other
  *   HOLD_MS           60000  ms, rounded up to whole heartbeats and a little more: then one that misses shows
  *   HEARTBEAT_MS      6000   ms between two heartbeats of the target; 0 where it has none
- *   LATE_MS           250    ms that a heartbeat may be late
+ *   LATE_MS           250    ms that a heartbeat may be late, and that the target's timer may drift in HOLD_MS
  *   CALLS_PER_S       20     calls/s in the sessions of the streams meanwhile; 0 for none
  *   P95_MS            1000   ms, budget of the first byte of a stream and of calls
  *

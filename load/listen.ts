@@ -52,6 +52,7 @@ import {
 import { uniqueId } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
 import type { Flow, Plan } from './lib/plan.ts';
+import { say } from './lib/say.ts';
 import { readStream } from './lib/sse.ts';
 import { ALIVE, alone, backToBefore, nothingLost } from './lib/thresholds.ts';
 import { pause } from './lib/time.ts';
@@ -173,8 +174,10 @@ export const options = {
   scenarios: own.scenarios,
   thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
 };
-export const setup = (): Promise<Target> =>
-  checkTarget(endpoint, 'listen', { era: 'stateless', stream: true, change: true });
+export async function setup(): Promise<Target> {
+  if (!endpoint.change) say('Without MCP_CHANGE_TOOL nothing is changed: the streams are only held');
+  return checkTarget(endpoint, 'listen', { era: 'stateless', stream: true, change: true });
+}
 export const listen = own.flow;
 export const change = own.change;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);

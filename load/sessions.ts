@@ -15,10 +15,12 @@
  *   VUS               200    VUs, a session at a time each; sessions that find none free are dropped
  *   P95_MS            500    ms, budget of initialize, of calls and of DELETE
  *
+ * A check for each step tells which one failed.
  * Thresholds: mcp_session_ok > 0.999, mcp_sessions_opened as many as arrived, http_req_duration p(95) of initialize,
  * tools_call and delete within P95_MS, dropped_iterations 0 (else the generator was too small).
  */
 
+import { check } from 'k6';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, readEndpoint, readNumbers } from './lib/config.ts';
 import { type Peer, succeeded } from './lib/jsonrpc.ts';
@@ -39,17 +41,23 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
   async function flow({ deletes }: Target): Promise<void> {
     const started = Date.now();
     const { peer } = await initialize(endpoint, revision);
-    if (peer?.session === undefined) {
-      sessionOk.add(false);
-      return;
+    const begun = peer?.session !== undefined;
+    const steps: Record<string, boolean> = { 'initialize gives a session': begun };
+    if (peer && begun) {
+      sessionsOpened.add(1);
+      steps['initialized is accepted'] = await initialized(endpoint, peer);
+      sessionSetup.add(Date.now() - started);
+      let answered = true;
+      for (let call = 0; call < CALLS; call++) answered = (await callOnce(peer)) && answered;
+      steps['calls are answered'] = answered;
+      const { status } = await endSession(endpoint, peer);
+      if (deletes) {
+        steps['DELETE is accepted'] = status >= 200 && status < 300;
+        steps['a deleted session is gone'] = await isGone(peer);
+      }
     }
-    sessionsOpened.add(1);
-    let ok = await initialized(endpoint, peer);
-    sessionSetup.add(Date.now() - started);
-    for (let call = 0; call < CALLS; call++) ok = (await callOnce(peer)) && ok;
-    const { status } = await endSession(endpoint, peer);
-    if (deletes) ok = status >= 200 && status < 300 && (await isGone(peer)) && ok;
-    sessionOk.add(ok);
+    const checks = Object.entries(steps).map(([name, ok]) => [name, () => ok] as const);
+    sessionOk.add(check(null, Object.fromEntries(checks)));
   }
 
   async function callOnce(peer: Peer): Promise<boolean> {

@@ -21,7 +21,8 @@
  *
  * Thresholds: mcp_server_memory_growth <= GROWTH, mcp_server_sessions_after and mcp_server_streams_after 0 or less (all
  * three only with MCP_METRICS_URL; mcp_server_memory_samples and mcp_server_numbers_read count beside them), and those of
- * the three scripts, each for its scenario. mcp_server_memory_slope and its _error are reported.
+ * the three scripts, each for its scenario. mcp_server_memory_slope, its _error and mcp_server_descriptors_after
+ * are reported: idle connections of this client are among the descriptors.
  */
 
 import exec from 'k6/execution';

@@ -101,7 +101,9 @@ async function checkStateful(endpoint: Endpoint, revision: string, needs: Needs,
   refuseWhatIsNoAnswer(endpoint, begun, revision);
   const { protocolVersion } = begun.message?.result ?? {};
   if (protocolVersion !== revision) {
-    stop(`${endpoint.url} does not speak revision ${revision}: it offers ${String(protocolVersion)}`);
+    stop(
+      `${endpoint.url} does not speak revision ${revision}: it offers ${String(protocolVersion)}; say so with MCP_REVISION`,
+    );
   }
   const { peer } = begun;
   if (!peer) stop(`${endpoint.url} answers initialize without a result`);
@@ -123,7 +125,9 @@ async function checkStateless(endpoint: Endpoint, revision: string, needs: Needs
   refuseWhatIsNoAnswer(endpoint, found, revision);
   const versions = (found.message?.result?.supportedVersions ?? []) as string[];
   if (!versions.includes(revision)) {
-    stop(`${endpoint.url} does not speak revision ${revision}: it offers ${versions.join(', ') || 'none'}`);
+    stop(
+      `${endpoint.url} does not speak revision ${revision}: it offers ${versions.join(', ') || 'none'}; say so with MCP_REVISION`,
+    );
   }
   await checkTools(endpoint, peer, needs);
   if (needs.stream) await checkStream(endpoint, peer);

@@ -1,0 +1,346 @@
+/**
+ * What stands in the way of a whole run is told before it, in one line, with exit code 108: each case is a real server that
+ * is so, and a script on the script host. Nothing but the check was asked of it.
+ */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+
+interface Message {
+  id?: string;
+  method: string;
+  params: { name?: string; _meta?: { progressToken?: string } };
+}
+
+/** Answers a request itself, or leaves it (false) to the server that is right. */
+type Answer = (message: Message, request: IncomingMessage, response: ServerResponse) => boolean;
+
+const json = (response: ServerResponse, status: number, body: object, headers: object = {}) => {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+};
+const result = (response: ServerResponse, { id }: Message, body: object, headers: object = {}) =>
+  json(response, 200, { jsonrpc: '2.0', id, result: body }, headers);
+const error = (
+  response: ServerResponse,
+  { id }: Message,
+  status: number,
+  code: number,
+  message: string,
+  data?: object,
+) => json(response, status, { jsonrpc: '2.0', id, error: { code, message, data } });
+const events = (response: ServerResponse, list: object[], ids = true) => {
+  const text = list.map((one, at) => `${ids ? `id: e-${at}\n` : ''}data: ${JSON.stringify(one)}\n\n`).join('');
+  response.writeHead(200, { 'content-type': 'text/event-stream' }).end(text);
+};
+const progress = ({ params }: Message, number: number) => ({
+  jsonrpc: '2.0',
+  method: 'notifications/progress',
+  params: { progressToken: params._meta?.progressToken, progress: number },
+});
+const done = ({ id }: Message) => ({ jsonrpc: '2.0', id, result: { content: [] } });
+const numbered = (message: Message, count: number) => [
+  ...Array.from({ length: count }, (_, at) => progress(message, at + 1)),
+  done(message),
+];
+
+/** The least server that the check finds nothing wrong with, but for what a case does otherwise. */
+const right: Answer = (message, request, response) => {
+  if (request.method === 'DELETE') response.writeHead(204).end();
+  else if (request.method === 'GET') response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
+  else if (message.method === 'initialize') {
+    result(response, message, { protocolVersion: '2025-11-25', capabilities: {} }, { 'Mcp-Session-Id': 's' });
+  } else if (message.method === 'tools/list') {
+    result(response, message, { tools: [{ name: 'echo' }, { name: 'countdown' }] });
+  } else if (message.method === 'server/discover') {
+    error(response, message, 400, -32600, 'Bad Request');
+  } else if (message.id === undefined) response.writeHead(202).end();
+  else result(response, message, { content: [] });
+  return true;
+};
+
+const calls = (name: string, { method, params }: Message) => method === 'tools/call' && params.name === name;
+
+interface Case {
+  readonly script: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly answer: Answer;
+  readonly line: RegExp;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  'HTML is no MCP': {
+    script: 'sessions',
+    answer: (_message, _request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Welcome</html>');
+      return true;
+    },
+    line: /answers 200 with HTML, not MCP: is the path right\?/,
+  },
+  '401 needs a token': {
+    script: 'sessions',
+    answer: (_message, _request, response) => {
+      response.writeHead(401).end();
+      return true;
+    },
+    line: /answers 401: give a token with MCP_AUTHORIZATION/,
+  },
+  '404 is another path': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      error(response, message, 404, -32600, 'Nothing is here');
+      return true;
+    },
+    line: /answers 404, Nothing is here \(-32600\): is the path right\?/,
+  },
+  'a server without sessions': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'initialize') return false;
+      result(response, message, { protocolVersion: '2025-11-25', capabilities: {} });
+      return true;
+    },
+    line: /keeps no sessions: its answer to initialize has no Mcp-Session-Id/,
+  },
+  'a revision with sessions that it does not speak': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'initialize') return false;
+      result(response, message, { protocolVersion: '2025-06-18' }, { 'Mcp-Session-Id': 's' });
+      return true;
+    },
+    line: /does not speak revision 2025-11-25: it offers 2025-06-18/,
+  },
+  'a revision without sessions that it does not know': {
+    script: 'listen',
+    answer: () => false,
+    line: /does not speak revision 2026-07-28: 400 Bad Request \(-32600\)/,
+  },
+  'a revision without sessions that it does not speak': {
+    script: 'listen',
+    answer: (message, _request, response) => {
+      error(response, message, 400, -32022, 'No', { supported: ['2027-01-01'] });
+      return true;
+    },
+    line: /does not speak revision 2026-07-28: 400 No \(-32022\); it offers 2027-01-01/,
+  },
+  'a script whose revisions are others': {
+    script: 'storm',
+    env: { MCP_REVISION: '2026-07-28' },
+    answer: () => false,
+    line: /storm needs sessions, which revision 2026-07-28 has not; calls, listen, heartbeats and soak apply to it/,
+  },
+  'a tool that is not there': {
+    script: 'calls',
+    env: { MCP_REVISION: '2025-11-25', MCP_CALL_TOOL: 'weather' },
+    answer: () => false,
+    line: /has no tool "weather"; name one of its own with MCP_CALL_TOOL/,
+  },
+  'a tool that fails': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (!calls('echo', message)) return false;
+      result(response, message, { isError: true, content: [{ type: 'text', text: 'Out of order' }] });
+      return true;
+    },
+    line: /The tool "echo" fails: 200 Out of order; see MCP_CALL_ARGUMENTS/,
+  },
+  'no GET stream': {
+    script: 'heartbeats',
+    answer: (_message, request, response) => {
+      if (request.method !== 'GET') return false;
+      response.writeHead(405).end();
+      return true;
+    },
+    line: /answers a GET for an event stream with 405/,
+  },
+  'a proxy that keeps a quiet stream to itself': {
+    script: 'heartbeats',
+    // Never answers: the first byte would come with the end.
+    answer: (_message, request) => request.method === 'GET',
+    line: /The first byte of a quiet stream did not come within 1000 ms: a proxy on the way to \S+ buffers/,
+  },
+  'a proxy that keeps the stream of a call to itself': {
+    script: 'reconnection',
+    answer: (message, _request, response) => {
+      if (!calls('countdown', message)) return false;
+      setTimeout(() => events(response, numbered(message, 5)), 500);
+      return true;
+    },
+    line: /sends the first byte of a stream only when the call is over: a proxy on the way buffers/,
+  },
+  'a numbered tool that answers without a stream': {
+    script: 'reconnection',
+    answer: () => false,
+    line: /The tool "countdown" is not answered by a stream/,
+  },
+  'a numbered tool that does not number': {
+    script: 'reconnection',
+    answer: (message, _request, response) => {
+      if (!calls('countdown', message)) return false;
+      events(response, numbered(message, 2));
+      return true;
+    },
+    line: /The tool "countdown" reports progress 2 times instead of 5/,
+  },
+  'events without ids': {
+    script: 'storm',
+    answer: (message, _request, response) => {
+      if (!calls('countdown', message)) return false;
+      events(response, numbered(message, 5), false);
+      return true;
+    },
+    line: /The events of \S+ have no ids: its streams cannot be resumed/,
+  },
+  'a script whose revisions come later': {
+    script: 'listen',
+    env: { MCP_REVISION: '2025-11-25' },
+    answer: () => false,
+    line: /listen needs revision 2026-07-28 or later, MCP_REVISION is 2025-11-25/,
+  },
+  'a server that is full': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      error(response, message, 503, -32000, 'Full');
+      return true;
+    },
+    line: /answers 503: it has no room for more now/,
+  },
+  'an answer of another kind': {
+    script: 'sessions',
+    answer: (_message, _request, response) => {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end('Oh');
+      return true;
+    },
+    line: /answers 500 text\/plain, not MCP/,
+  },
+  'a handshake that is refused at its end': {
+    script: 'sessions',
+    answer: ({ method }, _request, response) => {
+      if (method !== 'notifications/initialized') return false;
+      response.writeHead(400).end();
+      return true;
+    },
+    line: /refuses notifications\/initialized/,
+  },
+  'a server that lists no tools': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'tools/list') return false;
+      error(response, message, 200, -32601, 'No tools here');
+      return true;
+    },
+    line: /does not list its tools: 200 No tools here \(-32601\)/,
+  },
+  'a quiet stream that is none': {
+    script: 'heartbeats',
+    answer: (_message, request, response) => {
+      if (request.method !== 'GET') return false;
+      json(response, 200, { error: 'no' });
+      return true;
+    },
+    line: /answers a GET for an event stream with application\/json/,
+  },
+  'numbers without memory': {
+    script: 'soak',
+    env: { MCP_METRICS_URL: 'http://127.0.0.1:PORT/metrics' },
+    answer: (_message, request, response) => {
+      if (request.url !== '/metrics') return false;
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('mcp_sessions 0\n');
+      return true;
+    },
+    line: /tells no process_resident_memory_bytes; name its memory with MCP_METRICS_MEMORY/,
+  },
+  'numbers that are none': {
+    script: 'sessions',
+    env: { MCP_METRICS_URL: 'http://127.0.0.1:PORT/metrics' },
+    answer: (message, request, response) => {
+      if (request.url !== '/metrics') return false;
+      result(response, message, {});
+      return true;
+    },
+    line: /MCP_METRICS_URL \S+ does not answer with metrics/,
+  },
+};
+
+async function listening(answer: Answer) {
+  let asked = 0;
+  const server = createServer(async (request, response) => {
+    asked++;
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const text = Buffer.concat(parts).toString();
+    const message = (text === '' ? { params: {} } : JSON.parse(text)) as Message;
+    if (!answer(message, request, response)) right(message, request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    asked: () => asked,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+async function run(script: string, env: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, ['load/host/run.ts', 'run', `load/${script}.ts`], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, PROFILE: 'smoke', ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, output };
+}
+
+describe('the check before a run', { concurrency: 4 }, () => {
+  for (const [name, { script, env = {}, answer, line }] of Object.entries(CASES)) {
+    test(name, async () => {
+      const server = await listening(answer);
+      try {
+        const given = Object.entries(env).map(([key, value]) => [key, value.replace('PORT', String(server.port))]);
+        const target = { MCP_URL: `http://127.0.0.1:${server.port}/mcp`, ...Object.fromEntries(given) };
+        const { code, output } = await run(script, target);
+        assert.match(output, line);
+        assert.equal(code, 108, output);
+        assert.ok(server.asked() < 10, `${server.asked()} requests`);
+      } finally {
+        server.close();
+      }
+    });
+  }
+
+  test('a URL where nobody listens', async () => {
+    const server = await listening(right);
+    server.close();
+    const { code, output } = await run('sessions', { MCP_URL: `http://127.0.0.1:${server.port}/mcp` });
+    assert.match(output, /cannot be reached: \S+/);
+    assert.equal(code, 108, output);
+  });
+
+  test('a knob that is no number ends the run before anything is asked', async () => {
+    const server = await listening(right);
+    try {
+      const { code, output } = await run('sessions', { MCP_URL: `http://127.0.0.1:${server.port}/mcp`, RATE: 'many' });
+      assert.match(output, /RATE must be a number of at least 0, got "many"/);
+      assert.equal(code, 107, output);
+      assert.equal(server.asked(), 0);
+    } finally {
+      server.close();
+    }
+  });
+});
