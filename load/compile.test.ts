@@ -99,6 +99,23 @@ for (const file of FILES) {
   });
 }
 
+test('profiles give knobs that their scripts have', () => {
+  const profiles = globSync('load/profiles/*.json', { cwd: ROOT }).sort();
+  assert.deepEqual(
+    profiles,
+    ['ci', 'smoke', 'soak'].map((name) => `load/profiles/${name}.json`),
+  );
+  for (const file of profiles) {
+    const { server, ...sections } = JSON.parse(read(file)) as Record<string, Record<string, unknown>>;
+    for (const name of Object.keys(server ?? {})) assert.match(name, /^MCP_/, file);
+    for (const [script, knobs] of Object.entries(sections)) {
+      const text = read(`load/${script}.ts`);
+      for (const name of Object.keys(knobs))
+        assert.match(text, new RegExp(`^ \\*   ${name} +\\S`, 'm'), `${file}: ${name}`);
+    }
+  }
+});
+
 for (const file of SCRIPTS) {
   const text = read(file);
   const header = /^\/\*\*([\s\S]*?)\*\//.exec(text)?.[1] ?? '';

@@ -1,8 +1,9 @@
 /**
  * How fast a server begins and ends sessions, and whether each step of a session's life is right.
  *
- * An open model: sessions arrive at a rate, whatever the server manages. Each is initialize, initialized, some calls,
- * DELETE, and a last call that must be answered 404 (left out where the server answers DELETE with 405).
+ * An open model: sessions arrive at a rate, whatever the server manages. Each is initialize, initialized, some calls, a
+ * request under an id that nobody was given and that must be refused, DELETE, and a last request that must be answered 404
+ * (left out where the server answers DELETE with 405).
  * Revisions up to 2025-11-25; 2026-07-28 has no sessions.
  *
  *     k6 run load/sessions.ts -e MCP_URL=http://127.0.0.1:3000/mcp
@@ -50,6 +51,7 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
       let answered = true;
       for (let call = 0; call < CALLS; call++) answered = (await callOnce(peer)) && answered;
       steps['calls are answered'] = answered;
+      steps['a session that nobody began is refused'] = await isRefused(peer);
       const { status } = await endSession(endpoint, peer);
       if (deletes) {
         steps['DELETE is accepted'] = status >= 200 && status < 300;
@@ -66,6 +68,13 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     calls.add(1);
     callOk.add(ok);
     return ok;
+  }
+
+  async function isRefused({ revision, session = '' }: Peer): Promise<boolean> {
+    const nobody = { revision, session: session.split('').reverse().join('') };
+    const options = { name: 'nobody', expected: [400, 401, 403, 404] };
+    const { response } = await ask(endpoint, nobody, 'ping', {}, uniqueId(), options);
+    return response.status >= 400 && response.status < 500;
   }
 
   async function isGone(peer: Peer): Promise<boolean> {
