@@ -2,9 +2,12 @@
 
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { run, runAgainst, valuesOf, withServer } from './fixture.ts';
+import { cert, key } from './selfsigned.ts';
 
 /** A script with one request; the response, with chosen fields, is its only log line. */
 const one = (method: string, params = '{}', body = 'null'): string => `
@@ -230,6 +233,8 @@ test('every request gives each built-in metric one sample, and duration is sendi
   const [duration] = valuesOf(observed, 'http_req_duration');
   const parts = ['sending', 'waiting', 'receiving'].flatMap((phase) => valuesOf(observed, `http_req_${phase}`));
   assert.equal(parts.length, 3);
+  assert.deepEqual(valuesOf(observed, 'http_req_tls_handshaking'), [0]);
+  assert.ok((valuesOf(observed, 'http_req_connecting')[0] as number) > 0);
   assert.ok(Math.abs((duration as number) - parts.reduce((a, b) => a + b)) < 1e-6);
   for (const name of [
     'http_reqs',
@@ -381,4 +386,21 @@ test('the host times heartbeats and events of a stream as they arrive', async ()
   assert.equal(gaps.length, 2);
   assert.equal(valuesOf(observed, 'mcp_event_lag_ms').length, 1);
   assert.equal(observed.samples.find(({ metric }) => metric === 'mcp_event_lag_ms')?.tags.name, 'stream');
+});
+
+test('over TLS an unknown authority gives error_code 1310, and insecureSkipTLSVerify accepts it', async () => {
+  const server = https.createServer({ key, cert }, (_request, response) => response.end('hello'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const env = { URL: `https://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+    const strict = seen((await run(one('GET'), { env })).log);
+    assert.deepEqual([strict.status, strict.error_code], [0, 1310]);
+    const lax = await run(`export const options = { insecureSkipTLSVerify: true }; ${one('GET')}`, { env });
+    const { status, body, timings } = seen(lax.log);
+    assert.deepEqual([status, body], [200, 'hello']);
+    assert.ok(timings.tls_handshaking > 0 && timings.connecting > 0, JSON.stringify(timings));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });

@@ -108,6 +108,14 @@ test('constant-arrival-rate: without a free VU the iteration is dropped, and VUs
   assert.ok(log.some((line) => /Insufficient VUs, reached 3/.test(line)));
 });
 
+test('constant-arrival-rate: what the host was too slow to start in time is dropped', async () => {
+  const { counts } = await run(
+    `${scenario('s', `{ executor: 'constant-arrival-rate', rate: 10, duration: '500ms', preAllocatedVUs: 9 }`)}
+     export default function () { const until = Date.now() + 600; while (Date.now() < until); }`,
+  );
+  assert.deepEqual(counts, { completed: 1, interrupted: 0, dropped: 4 });
+});
+
 test('ramping-arrival-rate: iterations start where the area under the rate reaches the next whole number', () => {
   // 0 to 10 a second in one second: area 5 t^2.
   const rising = [...rampedStarts(0, 1000, [{ durationMs: 1000, target: 10 }])];

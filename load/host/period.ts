@@ -5,11 +5,12 @@ import { LONGEST_MS } from './duration.ts';
  * run is stopped.
  */
 export class Period {
-  /** No further iteration starts. */
-  ended = false;
+  /** The plan is over. */
+  #over = false;
   /** Whatever still ran was cut. */
   wasCut = false;
   readonly startedAt = performance.now();
+  readonly #plannedMs: number;
   readonly #wakes = new Set<() => void>();
   readonly #cut: () => void;
   #timers: ReturnType<typeof setTimeout>[];
@@ -21,12 +22,18 @@ export class Period {
    */
   constructor(plannedMs: number, gracefulMs: number, stopped: AbortSignal, cut: () => void) {
     this.#cut = cut;
+    this.#plannedMs = plannedMs;
     this.#timers = [
       setTimeout(() => this.#end(), Math.min(plannedMs, LONGEST_MS)),
       setTimeout(() => this.cut(), Math.min(plannedMs + gracefulMs, LONGEST_MS)),
     ];
     if (stopped.aborted) this.cut();
     else stopped.addEventListener('abort', () => this.cut(), { once: true });
+  }
+
+  /** No further iteration starts. True on time, also when the timer that says so is late. */
+  get ended(): boolean {
+    return this.#over || this.elapsedMs >= this.#plannedMs;
   }
 
   get elapsedMs(): number {
@@ -49,7 +56,7 @@ export class Period {
   }
 
   #end(): void {
-    this.ended = true;
+    this.#over = true;
     for (const wake of [...this.#wakes]) wake();
   }
 

@@ -110,3 +110,10 @@ test('SIGINT ends with 105, teardown and the summary so far', () =>
       assert.match(out, /0 complete, 1 interrupted[\s\S]*exit 105/);
     },
   ));
+
+test('a promise that is rejected and never handled is logged, and ends neither the process nor its iteration', async () => {
+  const { code, out, err } = await cli(`export default function () { Promise.reject(new Error('nobody asked')); }`);
+  assert.equal(code, 0, err);
+  assert.match(err, /Uncaught \(in promise\) Error: nobody asked/);
+  assert.match(out, /1 complete/);
+});
