@@ -292,7 +292,10 @@ function guard(server: Runnable, door: Door): void {
     on?.(signal, () => {
       if (ending) exit(1);
       ending = true;
-      void end(server, door, signal);
+      end(server, door, signal).catch((error: unknown) => {
+        server.report(error, signal);
+        exit(1);
+      });
     });
   }
 }

@@ -428,7 +428,8 @@ export class Connection implements UnderlyingDefaultSource<Uint8Array> {
   #enqueue(chunk: Uint8Array): boolean {
     try {
       this.#controller?.enqueue(chunk);
-      return true;
+      // Deno writes at once, and cancels from within where it cannot.
+      return !this.#closed;
     } catch {
       // Workers tell that a reader left only when something is sent to it.
       if (!this.#closed) {
