@@ -83,13 +83,16 @@ export function listen(fetch: FetchHandler, options: ListenOptions): Promise<Lis
 const HELD = 511;
 
 /**
- * Serves requests; those that come while connections are taken in, when all that wait are in. Node takes in one each turn
- * of its event loop: were requests served in between, the other connections would wait for their work unseen, and a server
- * with too much to do would not know it.
+ * Serves requests; those that come while several connections are taken in, when all that wait are in. Node takes in one each
+ * turn of its event loop: were requests served in between, the other connections would wait for their work unseen, and a
+ * server with too much to do would not know it. A connection that comes alone is served at once: Node ends one whose client
+ * has said that it sends no more, so the answer must not come later than that.
  */
 function afterConnections(server: Server, serve: (incoming: IncomingMessage, outgoing: ServerResponse) => void): void {
   let held: [IncomingMessage, ServerResponse][] = [];
   let turning = false;
+  /** Connections taken in since none waited. */
+  let together = 0;
   /** No connection came in the turn before: its request has come by now, and no other waits. */
   let quiet = false;
   const turn = () => {
@@ -99,17 +102,19 @@ function afterConnections(server: Server, serve: (incoming: IncomingMessage, out
       return;
     }
     turning = false;
+    together = 0;
     // Each in a callback of its own: the work of one is done before the next one is looked at.
     for (const [incoming, outgoing] of held) setImmediate(serve, incoming, outgoing);
     held = [];
   };
   server.on('connection', () => {
     quiet = false;
+    together++;
     if (!turning) setImmediate(turn);
     turning = true;
   });
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    if (turning) held.push([incoming, outgoing]);
+    if (together > 1) held.push([incoming, outgoing]);
     else serve(incoming, outgoing);
   });
 }
