@@ -114,6 +114,23 @@ test('an invalid URL gives error_code 1020', async () => {
   assert.equal(seen(log).error_code, 1020);
 });
 
+test('a header that HTTP forbids gives error_code 1000, and no request', async () => {
+  const { log, metrics } = await run(one('GET', `{ headers: { 'X-Split': 'a\\nb' } }`), {
+    env: { URL: 'http://127.0.0.1:1/' },
+  });
+  const { status, error_code } = seen(log);
+  assert.deepEqual([status, error_code], [0, 1000]);
+  assert.equal(metrics.http_req_failed?.values.passes, 1);
+});
+
+test('user and password in a URL are basic credentials', async () => {
+  const { log } = await withServer(
+    (request, response) => response.end(request.headers.authorization),
+    (url) => run(one('GET'), { env: { URL: url.replace('//', '//me:s%3At@') } }),
+  );
+  assert.equal(seen(log).body, `Basic ${Buffer.from('me:s:t').toString('base64')}`);
+});
+
 test('a status of 400 or more is an error code of 1000 more, without an error', async () => {
   const { log } = await runAgainst((_request, response) => response.writeHead(503).end(), one('GET'));
   const { status, error, error_code } = seen(log);

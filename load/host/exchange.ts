@@ -34,6 +34,21 @@ export type Exchanged = {
   received: number;
 };
 
+/** The result of a request that could not even be sent. */
+export const neverSent = (failure: Failure): Exchanged => ({
+  status: 0,
+  statusText: '',
+  headers: {},
+  setCookies: [],
+  body: undefined,
+  failure,
+  timings: { blocked: 0, connecting: 0, tls_handshaking: 0, sending: 0, waiting: 0, receiving: 0, duration: 0 },
+  remoteIp: '',
+  remotePort: 0,
+  sent: 0,
+  received: 0,
+});
+
 export type ExchangeRequest = {
   method: string;
   url: URL;
@@ -148,6 +163,7 @@ export function exchange(
     port: url.port,
     path: url.pathname + url.search,
     headers: request.headers,
+    ...(url.username === '' ? {} : { auth: decodeURIComponent(`${url.username}:${url.password}`) }),
     agent: connections.agent(url),
   });
   const deadline = setTimeout(() => {

@@ -346,7 +346,7 @@ test('the summary export has the flat shape: a rate is value, a threshold is tru
 test('series hold every metric second by second', async () => {
   const { series, metrics } = await run(
     `import { Trend } from 'k6/metrics'; import { setTimeout } from 'k6/timers'; const t = new Trend('tt');
-     export default async function () { for (let i = 0; i < 3; i++) { t.add(i); await new Promise((ok) => setTimeout(ok, 1000)); } }`,
+     export default async function () { for (let i = 0; i < 3; i++) { t.add(i); await new Promise((ok) => setTimeout(ok, 1300)); } }`,
   );
   assert.deepEqual(
     series.tt?.map(({ count, sum }) => [count, sum]),

@@ -46,6 +46,11 @@ async function main(args: string[]): Promise<number> {
   process.on('SIGTERM', onSignal);
   const settings: RunSettings = { ...parsed.settings, signal: interrupt.signal };
   if (flags.quiet !== true) settings.onProgress = progressWriter();
+  // A log line takes the place of the line of progress, which comes again within a second.
+  const clear = process.stderr.isTTY ? '\r\x1b[K' : '';
+  settings.onLog = (level, message) => {
+    process.stderr.write(`${clear}${level}: ${message}\n`);
+  };
   const result = await runScript(script, settings);
   if (process.stderr.isTTY && flags.quiet !== true) process.stderr.write('\r\x1b[K');
   writeOutputs(result.outputs);

@@ -2,8 +2,8 @@ import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } fro
 import { Arrivals } from '../arrivals.ts';
 import type { CookieJar } from '../cookies.ts';
 import { milliseconds } from '../duration.ts';
-import { type Connections, canonicalName, type Exchanged, exchange, type Timings } from '../exchange.ts';
-import { badUrl, type Failure } from '../failure.ts';
+import { type Connections, canonicalName, type Exchanged, exchange, neverSent, type Timings } from '../exchange.ts';
+import { badUrl } from '../failure.ts';
 import { type Host, refuse } from '../host.ts';
 import type { Tags } from '../metrics.ts';
 import { missing } from '../refusal.ts';
@@ -72,25 +72,6 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
     return refuse(host, missing('a request body of this type', 'send a string or an ArrayBuffer'));
   };
 
-  const failed = (url: string, failure: Failure): HttpResponse => {
-    const none = { blocked: 0, connecting: 0, tls_handshaking: 0, sending: 0, waiting: 0, receiving: 0, duration: 0 };
-    const nothing = {
-      status: 0,
-      statusText: '',
-      headers: {},
-      setCookies: [],
-      remoteIp: '',
-      remotePort: 0,
-      body: undefined,
-    };
-    return new HttpResponse(host, url, { ...nothing, failure, timings: none, sent: 0, received: 0 }, null, {
-      method: '',
-      url,
-      headers: {},
-      body: '',
-    });
-  };
-
   const send = (call: Call, settle: (response: HttpResponse | Error) => void): void => {
     const { method, url, params, body } = call;
     const headers: Record<string, string> = { 'User-Agent': host.options?.userAgent ?? '' };
@@ -130,7 +111,7 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
           method,
           url: url.href,
           headers,
-          body: String(body ?? ''),
+          body: typeof body === 'string' ? body : '',
         }),
       );
     };
@@ -155,19 +136,7 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
       );
     } catch (error) {
       // Node refuses header names and values with forbidden characters before it sends anything.
-      const { timings } = failed(url.href, { code: 0, message: '' });
-      const nothing = {
-        status: 0,
-        statusText: '',
-        headers: {},
-        setCookies: [],
-        body: undefined,
-        remoteIp: '',
-        remotePort: 0,
-        sent: 0,
-        received: 0,
-      };
-      finish({ ...nothing, timings, failure: { code: 1000, message: String((error as Error).message) } });
+      finish(neverSent({ code: 1000, message: (error as Error).message }));
     }
   };
 
@@ -183,7 +152,8 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
         const failure = badUrl(String(address));
         if (host.options?.throws) return Promise.reject(new Error(failure.message));
         host.log.limited('warning', failure.message, `Request Failed: ${failure.message}`);
-        return Promise.resolve(failed(String(address), failure));
+        const sent = { method, url: String(address), headers: {}, body: '' };
+        return Promise.resolve(new HttpResponse(host, sent.url, neverSent(failure), null, sent));
       }
       return new Promise((resolve, reject) => {
         send({ method: method.toUpperCase(), url, body: content, params, hops: 0 }, (response) =>
