@@ -24,6 +24,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const UNIT_TESTS = ['server/*.test.ts', 'tools/*.test.ts'];
 const END_TO_END_TESTS = ['harness/*.test.ts', 'harness/fixtures/*.test.ts', 'harness/runtimes/*.test.ts'];
 
+const LOAD_TESTS = ['load/*.test.ts', 'load/*/*.test.ts'];
 const DEPLOYMENT_TESTS = ['harness/deployment/*.test.ts'];
 
 const files = (patterns: string[]): string[] =>
@@ -39,6 +40,7 @@ const STEPS: Step[] = [
   { name: 'bun', command: 'bun', args: ['test'], files: files(UNIT_TESTS) },
   { name: 'deno', command: 'deno', args: ['test', '-A', '--no-check'], files: files(UNIT_TESTS) },
   { name: 'harness', command: 'node', args: ['--test', '--test-reporter=spec'], files: files(END_TO_END_TESTS) },
+  { name: 'load', command: 'node', args: ['--test', '--test-reporter=spec'], files: files(LOAD_TESTS) },
   {
     name: 'deployment',
     command: 'node',
