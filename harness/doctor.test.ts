@@ -205,8 +205,11 @@ for (const runtime of RUNTIMES) {
       for (const id of ['stream.heartbeat', 'origin.host', 'origin.preflight', 'speak.session-id', 'answer.big-body'])
         assert.equal(levels(findings, id), 'ok', id);
       if (runtime === 'workerd') return; // It sends no Date, and knows no address whose questions it would answer.
-      const health = (await (await fetch(`${server.origin}/health`)).json()) as { sessions: number; streams: number };
-      assert.deepEqual([health.sessions, health.streams], [0, 0]);
+      const health = (await (await fetch(`${server.origin}/health`)).json()) as {
+        active_sessions: number;
+        open_streams: number;
+      };
+      assert.deepEqual([health.active_sessions, health.open_streams], [0, 0]);
     } finally {
       await server.stop();
     }
@@ -687,13 +690,13 @@ test('what the operator alone should see, on an address that is not loopback', a
   const open = await careless({
     paths: {
       '/metrics': [200, 'text/plain', metrics],
-      '/health': [200, 'application/json', '{"status":"ok","heap_bytes":1,"sessions":3}'],
+      '/health': [200, 'application/json', '{"status":"ok","heap_bytes":1,"active_sessions":3}'],
     },
   });
   // This machine, by an address that says nothing of it.
   const outside = await found(open.url.replace('127.0.0.1', '0.0.0.0'));
   assert.match(text(outside, 'operator.metrics', 'error'), /anybody 1?\d lines of metrics.*MCP_METRICS_TOKEN/);
-  assert.match(text(outside, 'operator.health', 'error'), /anybody heap_bytes, sessions/);
+  assert.match(text(outside, 'operator.health', 'error'), /anybody heap_bytes, active_sessions/);
   assert.match(text(outside, 'auth.needed', 'warning'), /anybody may call/);
   assert.match(text(outside, 'reach.tls', 'warning'), /Plain http on 0\.0\.0\.0/);
   const tokens = await found(open.url.replace('127.0.0.1', '0.0.0.0'), {

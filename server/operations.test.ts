@@ -184,9 +184,9 @@ test('/health tells an operator how the server fares', async () => {
     heap_bytes: 500,
     cpu_percent: 12.3,
     lag_ms: 0,
-    sessions: 3,
-    streams: 2,
-    calls: 1,
+    active_sessions: 3,
+    open_streams: 2,
+    running_calls: 1,
   });
 });
 

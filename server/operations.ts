@@ -81,9 +81,9 @@ export function operations(options: OperationsOptions): Operations {
           heap_bytes,
           cpu_percent: rounded(cpu_percent),
           lag_ms: await lag(clock),
-          sessions,
-          streams,
-          calls,
+          active_sessions: sessions,
+          open_streams: streams,
+          running_calls: calls,
         });
       },
     ],

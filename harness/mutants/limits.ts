@@ -132,7 +132,7 @@ export const LIMITS: readonly Mutant[] = [
     ['/livez', '/readyz', '/health'].includes(pathOf(given)) ? new Response(null, { status: 404 }) : response,
   ),
   answer('anybody is told how the server fares', (response, given) =>
-    pathOf(given) === '/health' ? Response.json({ status: 'ok', sessions: 1, memory_bytes: 1 }) : response,
+    pathOf(given) === '/health' ? Response.json({ status: 'ok', active_sessions: 1, memory_bytes: 1 }) : response,
   ),
   answer('metrics are for anybody', (response, given) =>
     pathOf(given) === '/metrics' ? new Response('mcp_requests_total 1\n') : response,

@@ -47,7 +47,10 @@ function isDetailed({ status, body }: Answer, runtime: Runtime): void {
   isWithin(cpu_percent, 100 * availableParallelism() + 20, 'cpu_percent');
   isWithin(memory_bytes, 2 ** 40, 'memory_bytes');
   isWithin(lag_ms, 600_000, 'lag_ms');
-  assert.deepEqual([rest.status, rest.runtime, rest.sessions, rest.streams, rest.calls], ['ok', runtime, 0, 0, 0]);
+  assert.deepEqual(
+    [rest.status, rest.runtime, rest.active_sessions, rest.open_streams, rest.running_calls],
+    ['ok', runtime, 0, 0, 0],
+  );
 }
 
 /** With a token one may ask from anywhere, and without it not from here. */
