@@ -135,7 +135,12 @@ class DenoPlatform implements Platform {
     return denoJson;
   }
   get address(): string | undefined {
-    return this.#info.remoteAddr?.hostname;
+    try {
+      return this.#info.remoteAddr?.hostname;
+    } catch {
+      // Deno tells no more of a request whose client has left.
+      return undefined;
+    }
   }
 }
 
