@@ -40,6 +40,13 @@ test('what a target or a script says is text on the page', () => {
   assert.match(page, /http:\/\/x\/&lt;i&gt;/);
 });
 
+test('what was zero all the time takes no plot', () => {
+  const nothing = { t: 0, count: 1, sum: 0, min: 0, max: 0, last: 0 };
+  const page = reportPage(resultWith({ series: { mcp_events_lost: [nothing, { ...nothing, t: 1 }] } }));
+  assert.doesNotMatch(page, /<svg/);
+  assert.match(page, /Zero all the time: mcp_events_lost</);
+});
+
 test("of a k6 run the page links to k6's own plots", () => {
   const page = reportPage(resultWith({ series: {} }), undefined, 'storm.k6.html');
   assert.match(page, /<a href="storm\.k6\.html">/);

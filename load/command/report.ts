@@ -11,11 +11,12 @@ import {
   shown,
   summarized,
   targetText,
+  type Unit,
   unitOf,
   verdict,
 } from './figures.ts';
 import { machineText } from './machine.ts';
-import { escaped, linesOf, plot } from './plot.ts';
+import { escaped, type Line, linesOf, plot } from './plot.ts';
 import type { LoadResult, Measured } from './result.ts';
 
 /** Drawn of those that are k6's own; of the suite's every one. */
@@ -102,19 +103,28 @@ function comparison(before: LoadResult, now: LoadResult): string {
 
 function plots(result: LoadResult, dashboard: string | undefined): string {
   const seconds = result.duration_ms / 1000;
-  const drawn = Object.entries(result.series)
-    .map(([name, points]) => ({ name, points, measured: measuredAs(name, result) }))
-    .filter(({ name, points }) => points.length > 1 && (/^mcp_[^{]*$|^lag$/.test(name) || DRAWN.includes(name)))
-    .map(({ name, points, measured }) => {
-      const lines = linesOf(measured.type, points, seconds);
+  const all = Object.entries(result.series)
+    .filter(([name, points]) => points.length > 1 && (/^mcp_[^{]*$|^lag$/.test(name) || DRAWN.includes(name)))
+    .map(([name, points]) => {
+      const measured = measuredAs(name, result);
       const title = name === 'lag' ? 'event-loop lag of the generator' : name;
       const unit = name === 'lag' ? 'ms' : unitOf(name, measured);
-      const legend = lines.map(({ label }, at) => `<span class="key-${at + 1}">${label}</span>`).join(' ');
-      return `<figure><figcaption>${escaped(title)} <small>${legend}</small></figcaption>${plot(title, lines, unit, seconds)}</figure>`;
+      return { title, unit, lines: linesOf(measured.type, points, seconds) };
     });
-  if (drawn.length > 0) return `<div class="plots">${drawn.join('')}</div>`;
-  if (dashboard === undefined) return '<p>Nothing was measured over time.</p>';
-  return `<p>k6 draws them itself: <a href="${escaped(dashboard)}">${escaped(dashboard)}</a></p>`;
+  if (all.length === 0) {
+    if (dashboard === undefined) return '<p>Nothing was measured over time.</p>';
+    return `<p>k6 draws them itself: <a href="${escaped(dashboard)}">${escaped(dashboard)}</a></p>`;
+  }
+  const flat = all.filter(({ lines }) => lines.every(({ points }) => points.every(([, value]) => value === 0)));
+  const drawn = all.filter((one) => !flat.includes(one)).map((one) => figure(one, seconds));
+  const zero =
+    flat.length === 0 ? '' : `<p>Zero all the time: ${flat.map(({ title }) => escaped(title)).join(', ')}</p>`;
+  return `<div class="plots">${drawn.join('')}</div>${zero}`;
+}
+
+function figure({ title, unit, lines }: { title: string; unit: Unit; lines: Line[] }, seconds: number): string {
+  const legend = lines.map(({ label }, at) => `<span class="key-${at + 1}">${label}</span>`).join(' ');
+  return `<figure><figcaption>${escaped(title)} <small>${legend}</small></figcaption>${plot(title, lines, unit, seconds)}</figure>`;
 }
 
 /** The generator's lag is no metric of the run. */

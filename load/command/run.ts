@@ -67,7 +67,6 @@ function readBaseline(file: string, known: Known): LoadResult {
 }
 
 async function perform(given: Arguments, engine: Found, known: Known, before?: LoadResult): Promise<number> {
-  const interrupt = interruption();
   const started = new Date();
   const stem = join(given.out, `${given.name}-${started.toISOString().slice(0, 19).replaceAll(':', '-')}Z`);
   try {
@@ -76,6 +75,7 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
     say(lineOf(error));
     return FAILED;
   }
+  const interrupt = interruption();
   const settings = serverSettings(given.profile);
   const own = await ownTarget(given, settings);
   if (own === 'failed') return FAILED;
@@ -136,10 +136,13 @@ async function ownTarget({ url, name, runtime }: Arguments, settings: Record<str
   }
 }
 
+/** Scripts that count heartbeats. */
+const HEARING = ['heartbeats', 'listen', 'smoke', 'soak'];
+
 /** A profile is made for a target with certain settings; one that runs already may have others. */
-function expectations({ profile, pairs }: Arguments, settings: Record<string, string>): void {
+function expectations({ name, profile, pairs }: Arguments, settings: Record<string, string>): void {
   const beat = settings.MCP_HEARTBEAT;
-  if (beat !== undefined && pairs.HEARTBEAT_MS === undefined)
+  if (beat !== undefined && HEARING.includes(name) && pairs.HEARTBEAT_MS === undefined)
     say(`The profile ${profile} expects a heartbeat each ${beat} ms; give -e HEARTBEAT_MS=... for another, 0 for none`);
 }
 
@@ -187,7 +190,7 @@ function say(text: string): void {
   process.stderr.write(`${text.trimEnd()}\n`);
 }
 
-const firstLine = (text: string): string => text.split('\n')[0] ?? '';
+const firstLine = (text: string): string => text.replace(/^Error: /, '').split('\n')[0] ?? '';
 const lineOf = (error: unknown): string => firstLine(error instanceof Error ? error.message : String(error));
 
 process.exitCode = await main(process.argv.slice(2));
