@@ -181,7 +181,7 @@ export function createServer(options: ServerOptions): Server {
   }
 
   function identify(inbound: Inbound, caller: Principal | Response): ReturnType<typeof enter> {
-    if (caller instanceof Response) return door.stranger(inbound) ?? caller;
+    if (caller instanceof Response) return caller;
     inbound.principal = caller;
     return door.door(inbound);
   }

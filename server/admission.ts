@@ -20,8 +20,6 @@ export interface Admission {
   readonly callers: number;
   /** Before a body is read: the load of the process, and the budget for requests of any kind. */
   door(inbound: Inbound): Response | undefined | Promise<Response | undefined>;
-  /** After a caller was refused for its token: it uses the budget of its address. */
-  stranger(inbound: Inbound): Response | undefined;
   /** Before a request is served. */
   serve(message: Message, inbound: Inbound, session: Session | undefined): Response | undefined;
   /** Before a batch is: all of it, or nothing. */
@@ -155,7 +153,6 @@ export function admission(options: AdmissionOptions): Admission {
     },
     full: (what, message, id) => shed(what, message, id, LATER_S),
     stream: () => (shut ? shed('draining', DRAINING, undefined) : undefined),
-    stranger: (inbound) => spend(requests, 'requests', callerOf(inbound, undefined), undefined),
     serve(message, inbound, session) {
       if (shut) return shed('draining', DRAINING, message.id);
       const needed = auth ? registry.needed(message.method as string, message.params ?? NO_PARAMS) : [];

@@ -281,17 +281,6 @@ test('the budget for requests is each subject\u2019s own, and fills again', () =
     { env: { MCP_RATE_LIMIT: '2/minute' } },
   ));
 
-test('who has no good token uses the budget of its address, and of nobody else', () =>
-  withCallers(
-    async (as) => {
-      const statuses: number[] = [];
-      for (let time = 0; time < 3; time++) statuses.push((await as('nobody').tellModern({ method: 'ping' })).status);
-      assert.deepEqual(statuses, [401, 401, 429]);
-      assert.equal((await as('reader').tellModern({ method: 'tools/list' })).status, 200);
-    },
-    { env: { MCP_RATE_LIMIT: '2/minute' } },
-  ));
-
 test('tool calls, a tool and sessions begun have budgets of their own', () =>
   withCallers(
     async (as) => {
