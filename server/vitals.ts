@@ -44,7 +44,12 @@ export function vitals(
   const { process } = globals;
   const age_s = asked(() => process?.uptime?.()) ?? 0;
   const started_ms = clock.now() - age_s * 1000;
-  let since = { at_ms: started_ms, cpu_seconds: 0 };
+  const spent = () => {
+    const used = asked(() => process?.cpuUsage?.());
+    return used && (used.user + used.system) / 1e6;
+  };
+  // Deno counts its uptime from when it is first asked; what it worked before then belongs to no time that is known.
+  let since = { at_ms: started_ms, cpu_seconds: age_s * 1000 < WINDOW_MS ? (spent() ?? 0) : 0 };
   let percent: number | undefined;
 
   /** Kept, as the machine's memory does not change and asking costs. */
@@ -60,15 +65,15 @@ export function vitals(
       percent = ((cpu_seconds - since.cpu_seconds) * 100_000) / passed_ms;
       since = { at_ms: now, cpu_seconds };
     }
-    return percent;
+    // Too short a time to tell, and none before it.
+    return percent ?? 0;
   };
 
   return () => {
     const memory = asked(() => process?.memoryUsage?.());
     const memory_bytes = memory?.rss || undefined;
     const limit = memory_bytes === undefined ? Number.POSITIVE_INFINITY : available();
-    const used = asked(() => process?.cpuUsage?.());
-    const cpu_seconds = used && (used.user + used.system) / 1e6;
+    const cpu_seconds = spent();
     return {
       memory_bytes,
       memory_percent: memory_bytes !== undefined && Number.isFinite(limit) ? (memory_bytes / limit) * 100 : undefined,

@@ -251,8 +251,8 @@ export const MESSAGES: readonly Mutant[] = [
   ),
   // Results of tools.
   given('a tool answers nothing', 'content', () => ({ content: undefined })),
-  given('structured content is a list', 'structuredContent', () => ({ structuredContent: [] })),
-  given('structured content is missing', 'structuredContent', () => ({ structuredContent: undefined })),
+  given('what is structured is a list', 'structuredContent', () => ({ structuredContent: [] })),
+  given('what is structured is left out', 'structuredContent', () => ({ structuredContent: undefined })),
   given('structured content is of another schema', 'structuredContent', () => ({ structuredContent: { city: 5 } })),
   given('a text has none', 'content', () => ({ content: [{ type: 'text' }] })),
   given('content is of an odd type', 'content', () => ({ content: [{ type: 'odd' }] })),
@@ -272,7 +272,7 @@ export const MESSAGES: readonly Mutant[] = [
   params('progress is a text', 'notifications/progress', () => ({ progress: 'half' })),
   params('a log has an odd level', 'notifications/message', () => ({ level: 'odd' })),
   params('what has changed is a number', 'notifications/resources/updated', () => ({ uri: 5 })),
-  params('nothing is acknowledged', 'notifications/subscriptions/acknowledged', () => ({ notifications: undefined })),
+  params('an acknowledgement names nothing', 'notifications/subscriptions/acknowledged', () => ({ notifications: undefined })),
   // Elicitation and sampling.
   asks('a form has a number as its message', 'elicitation/create', () => ({ message: 5 })),
   asks('a form is of an odd mode', 'elicitation/create', () => ({
