@@ -6,7 +6,7 @@
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIPv6, Server as Listener } from 'node:net';
+import { type AddressInfo, isIPv6, Server as Listener, type Socket } from 'node:net';
 import type { BodyParts, Platform } from './protocol.ts';
 
 export type FetchHandler = (request: Request, platform: Platform) => Response | Promise<Response>;
@@ -90,6 +90,8 @@ const HELD = 511;
  */
 function afterConnections(server: Server, serve: (incoming: IncomingMessage, outgoing: ServerResponse) => void): void {
   let held: [IncomingMessage, ServerResponse][] = [];
+  /** Connections whose request is held, or was a moment ago. */
+  const due = new Set<Socket>();
   let turning = false;
   /** Connections taken in since none waited. */
   let together = 0;
@@ -105,17 +107,30 @@ function afterConnections(server: Server, serve: (incoming: IncomingMessage, out
     together = 0;
     // Each in a callback of its own: the work of one is done before the next one is looked at.
     for (const [incoming, outgoing] of held) setImmediate(serve, incoming, outgoing);
+    const served = held;
+    setImmediate(() => setImmediate(() => served.forEach(([{ socket }]) => void due.delete(socket))));
     held = [];
   };
-  server.on('connection', () => {
+  // Read by Node when a client says that it sends no more: whether the answer that is due shall still be given.
+  const halves = server as Server & { httpAllowHalfOpen: boolean };
+  server.on('connection', (socket: Socket) => {
+    // Before Node's own listener, and after it: a client whose request was held loses nothing by sending no more.
+    socket.prependListener('end', () => {
+      halves.httpAllowHalfOpen = due.has(socket);
+    });
+    socket.on('end', () => {
+      halves.httpAllowHalfOpen = false;
+    });
     quiet = false;
     together++;
     if (!turning) setImmediate(turn);
     turning = true;
   });
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    if (together > 1) held.push([incoming, outgoing]);
-    else serve(incoming, outgoing);
+    if (together > 1) {
+      due.add(incoming.socket);
+      held.push([incoming, outgoing]);
+    } else serve(incoming, outgoing);
   });
 }
 
