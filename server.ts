@@ -56,23 +56,23 @@ export function createServer(options: ServerOptions): Server {
   const config = readConfig(env, verify !== undefined);
   const kind = runtime();
   const shared = kind !== 'workers';
-  const authorized = verify !== undefined || config.MCP_AUTH_SECRET !== '' || config.MCP_AUTH_ISSUER !== '';
-  const registry = compile({ info, instructions, features, cache, pageSize: config.MCP_PAGE_SIZE, authorized });
   const journal = log && logger({ ...logOptions(config), write: log, clock, shared });
-  const unserved = registry.withheld.join(', ');
-  if (unserved !== '')
-    journal?.notice('info', `Not served, for it needs scopes and no tokens are asked for: ${unserved}`);
   const tellOf = onError ?? journal?.error ?? logError;
   const report = (error: unknown, during: string) => {
     const id = crypto.randomUUID();
     tellOf(error, during, id);
     return id;
   };
+  const tokens = auth({ config, clock, name: info.name, shared, verify, report });
+  const authorized = tokens !== undefined;
+  const registry = compile({ info, instructions, features, cache, pageSize: config.MCP_PAGE_SIZE, authorized });
+  const unserved = registry.withheld.join(', ');
+  if (unserved !== '')
+    journal?.notice('info', `Not served, for it needs scopes and no tokens are asked for: ${unserved}`);
   const calls = running();
   const counts = streamCounts();
   // How long real work takes, whatever time the server goes by.
   const turns = turnWatch(systemClock);
-  const tokens = auth({ config, clock, name: info.name, shared, verify, report });
   const sealed = seal(config.MCP_SESSION_SECRET);
   // With a secret of its own this node is the only one that can open its sessions, so it knows when one is idle.
   const alone = config.MCP_SESSION_SECRET === '';

@@ -3,15 +3,16 @@
  * answered by a refusal, or undefined to let pass.
  */
 
-import type { Auth } from './auth.ts';
+import { type Auth, covers } from './auth.ts';
 import type { Clock } from './clock.ts';
 import { type Config, parseRate, type Rate } from './config.ts';
 import type { Inbound } from './inbound.ts';
 import { addressOf, limiter, overloaded, type TurnWatch, tooMany, UNKNOWN } from './limits.ts';
 import { isObject, type Message, type Params, type RequestId } from './protocol.ts';
-import { covers, type Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
 import type { Running } from './running.ts';
 import type { Session, Sessions } from './session.ts';
+import type { EventStream } from './sse.ts';
 import type { Principal } from './tool.ts';
 
 export interface Admission {
@@ -26,14 +27,14 @@ export interface Admission {
   batch(items: readonly unknown[], inbound: Inbound, session: Session | undefined): Response | undefined;
   /** Before a session's stream is opened. */
   stream(): Response | undefined;
-  /** A bound of what is kept is met. @param what it bounds: `streams` or `sessions` */
-  full(what: string, message: string, id?: RequestId): Response;
+  /** What is kept has met its bound. */
+  full(what: 'streams' | 'sessions', id?: RequestId): Response;
   /** The address a request came from, behind trusted proxies. */
   addressOf(inbound: Inbound): string;
   /** Whose budgets a request uses: the subject of its token, else its session, else its address. */
   callerOf(inbound: Inbound, session: Session | undefined): string;
-  /** How long a stream of this caller may last, ms: to the end of its token. Undefined for one without end. */
-  lifetime(principal: Principal | undefined): number | undefined;
+  /** Calls `over` when the token of a caller ends while a stream is still read. */
+  limit(stream: EventStream, principal: Principal | undefined, over: () => void): void;
   /** From now on no session begins; with `shut` nothing does: only what runs is heard. */
   drain(shut: boolean): void;
 }
@@ -92,7 +93,7 @@ export function admission(options: AdmissionOptions): Admission {
   }
 
   function scopes(needed: readonly string[], { principal }: Inbound, id: Message['id']): Response | undefined {
-    return auth === undefined || covers(principal, needed) ? undefined : auth.insufficient(needed, id);
+    return covers(principal, needed) ? undefined : auth?.insufficient(needed, id);
   }
 
   function budgets(
@@ -151,11 +152,15 @@ export function admission(options: AdmissionOptions): Admission {
       const pay = (known: Session | undefined) => spend(requests, 'requests', callerOf(inbound, known), undefined);
       return session instanceof Promise ? session.then(pay) : pay(session);
     },
-    full: (what, message, id) => shed(what, message, id, LATER_S),
+    full(what, id) {
+      const bound =
+        what === 'streams' ? `${config.MCP_MAX_CONNECTIONS} streams` : `${config.MCP_MAX_SESSIONS} sessions with state`;
+      return shed(what, `All ${bound} are in use; try again later`, id, LATER_S);
+    },
     stream: () => (shut ? shed('draining', DRAINING, undefined) : undefined),
     serve(message, inbound, session) {
       if (shut) return shed('draining', DRAINING, message.id);
-      const needed = auth ? registry.needed(message.method as string, message.params ?? NO_PARAMS) : [];
+      const needed = registry.needed(message.method as string, message.params ?? NO_PARAMS);
       return scopes(needed, inbound, message.id) ?? budgets(message, message.id, inbound, session);
     },
     batch(items, inbound, session) {
@@ -169,11 +174,11 @@ export function admission(options: AdmissionOptions): Admission {
       }
       return undefined;
     },
-    lifetime(principal) {
-      if (principal?.expires === undefined) return undefined;
+    limit(stream, principal, over) {
+      if (principal?.expires === undefined) return;
       const left = principal.expires - clock.now();
       // What is admitted beyond its end, for clocks differ, has what they may differ by.
-      return left > 0 ? left : Math.max(0, left + config.MCP_AUTH_SKEW * 1000);
+      stream.limit(left > 0 ? left : Math.max(0, left + config.MCP_AUTH_SKEW * 1000), over);
     },
     drain(all) {
       draining = true;

@@ -27,8 +27,6 @@ export interface Auth {
    * 400 for a malformed request, 403 without the scopes that each request needs, 503 when a token could not be checked.
    */
   principal(request: Request): Principal | Response | Promise<Principal | Response>;
-  /** True when the principal has all of `needed`, implied ones included. */
-  covers(principal: Principal, needed: readonly string[]): boolean;
   /** 403 that names all scopes the operation needs (authorization, Runtime Insufficient Scope Errors). */
   insufficient(needed: readonly string[], id?: RequestId): Response;
   /** The metadata (RFC 9728) when `path` is one of its places. */
@@ -88,6 +86,11 @@ const OFFLINE = 'offline_access';
 /** Told by statuses of their own, for a client that has no better token cannot help it. */
 const STATUS: Partial<Record<Refusal, number>> = { request: 400, unavailable: 503 };
 
+/** Whether a caller has all scopes of `needed`; those that its own imply are among them. */
+export function covers(principal: Principal | undefined, needed: readonly string[]): boolean {
+  return needed.length === 0 || (principal !== undefined && needed.every((scope) => principal.scopes.includes(scope)));
+}
+
 /**
  * @returns undefined where nobody is asked for a token: neither MCP_AUTH_SECRET nor MCP_AUTH_ISSUER nor `verify` is given
  * @throws Error naming the knob that cannot be served
@@ -113,8 +116,6 @@ export function auth(options: AuthOptions): Auth | undefined {
     scope: 0,
     unavailable: 0,
   };
-
-  const covers = ({ scopes }: Principal, needed: readonly string[]) => needed.every((scope) => scopes.includes(scope));
 
   const { origin, pathname, search } = new URL(resource);
   // The well-known part goes between host and path (RFC 9728, 3.1).
@@ -167,7 +168,6 @@ export function auth(options: AuthOptions): Auth | undefined {
   };
 
   return {
-    covers,
     insufficient,
     principal(request) {
       const { url } = request;

@@ -29,6 +29,7 @@ import type { Registry } from './registry.ts';
 import type { Running } from './running.ts';
 import type { Session } from './session.ts';
 import type { Heartbeat, StreamCounts, StreamLimits } from './sse.ts';
+import type { RequestSpan } from './telemetry.ts';
 import {
   type Answers,
   type Context,
@@ -44,7 +45,7 @@ import type { Upstreams } from './upstream.ts';
 /** Who watches requests for the operator. */
 export interface Observer {
   /** A request is about to be served. @returns its span where requests are traced */
-  begin(call: Call): CallSpan | undefined;
+  begin(call: Call): RequestSpan | undefined;
   /** It ended, once. @param error the JSON-RPC error code, where it was one */
   ended(call: Call, ending: Ending, error: number | undefined): void;
   /**
@@ -54,14 +55,6 @@ export interface Observer {
   answered(inbound: Inbound, era: Era, revision: string, method: string, error?: number): void;
   sessionBegun(): void;
   sessionEnded(end: SessionEnd, revision: string, lasted_ms: number): void;
-}
-
-/** The span of a call. */
-export interface CallSpan {
-  /** Runs `fn` with the span as the active one. */
-  run<T>(fn: () => T): T;
-  /** Adds its trace context. */
-  inject(headers: Headers): void;
 }
 
 /** The response to a call. */
@@ -109,6 +102,7 @@ export const LEVELS: readonly LogLevel[] = [
 const NOTHING = Promise.resolve();
 const TRACE = ['traceparent', 'tracestate', 'baggage'];
 const NO_META: Meta = Object.freeze({});
+const EXPIRED = new ProtocolError(CODE.invalidRequest, 'The token that this call was made with has expired');
 
 export abstract class Call implements Context {
   abstract readonly era: Era;
@@ -126,7 +120,7 @@ export abstract class Call implements Context {
   /** Names its bug, if it had one, to the operator and the client. */
   correlation: string | undefined;
   /** Its span, where requests are traced. */
-  span: CallSpan | undefined;
+  span: RequestSpan | undefined;
   /** Whose it is, while it runs. */
   #caller: string | undefined;
   #exchange: Exchange | undefined;
@@ -309,11 +303,11 @@ export abstract class Call implements Context {
     return this.#finish(this.#result(outcome));
   }
 
-  /** Ends the call with an error that the server has, not the handler: nobody may hear more of it. */
-  fail(error: ProtocolError): void {
+  /** Ends the call with an error: it streams, cannot be resumed, and the token that it was made with has ended. */
+  expire(): void {
     if (this.done) return;
-    this.#stop(error);
-    this.#finish(this.errorAnswer(error));
+    this.#stop(EXPIRED);
+    this.#finish(this.errorAnswer(EXPIRED));
   }
 
   /** Ends the call without an answer. */

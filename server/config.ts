@@ -268,11 +268,12 @@ function fitting(config: Config, verified: boolean): Config {
   if (named !== undefined && MCP_PUBLIC_URL === '') {
     throw new Error(`${named} needs MCP_PUBLIC_URL, the URL by which clients know this endpoint`);
   }
-  const dead = MCP_AUTH_JWKS !== '' ? 'MCP_AUTH_JWKS' : MCP_AUTH_AUDIENCE.length > 0 ? 'MCP_AUTH_AUDIENCE' : undefined;
-  const idle = dead ?? (MCP_AUTH_SCOPES.length > 0 ? 'MCP_AUTH_SCOPES' : undefined);
-  if (named === undefined && !verified && idle !== undefined) {
+  const idle = Object.entries({ MCP_AUTH_JWKS, MCP_AUTH_AUDIENCE, MCP_AUTH_SCOPES }).find(
+    ([, { length }]) => length > 0,
+  );
+  if (named === undefined && !verified && idle) {
     throw new Error(
-      `${idle} is set, but neither MCP_AUTH_SECRET nor MCP_AUTH_ISSUER is: nobody would be asked for a token`,
+      `${idle[0]} is set, but neither MCP_AUTH_SECRET nor MCP_AUTH_ISSUER is: nobody would be asked for a token`,
     );
   }
   if (MCP_AUTH_SECRET !== '' && MCP_AUTH_JWKS !== '') {

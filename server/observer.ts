@@ -1,6 +1,6 @@
 /** What the operator is told of each request: metrics, one line of the log, an audit line where it took scopes, a span. */
 
-import type { Call, CallSpan, Observer } from './call.ts';
+import type { Call, Observer } from './call.ts';
 import type { Inbound } from './inbound.ts';
 import type { Logger } from './log.ts';
 import type { Ending, ServerMetrics } from './metrics.ts';
@@ -34,7 +34,7 @@ export function observer({ registry, metrics, log, telemetry, addressOf }: Obser
       return performance.now() - last;
     },
 
-    begin(call): CallSpan | undefined {
+    begin(call): RequestSpan | undefined {
       if (!telemetry.registered) return undefined;
       const { method, params, inbound } = call;
       const { name, uri } = params;
@@ -57,7 +57,7 @@ export function observer({ registry, metrics, log, telemetry, addressOf }: Obser
       const tool = method === 'tools/call' && typeof params.name === 'string' ? params.name : '';
       const took_ms = performance.now() - inbound.arrived;
       metrics.call(call.era, call.revision, method, tool, ending, errorTypeOf(ending, error), took_ms / 1000);
-      (call.span as RequestSpan | undefined)?.end(ending, error);
+      call.span?.end(ending, error);
       if (log) write(log, call, ending, error, took_ms);
     },
 
@@ -118,7 +118,7 @@ export function observer({ registry, metrics, log, telemetry, addressOf }: Obser
       subject: principal?.subject,
       address: addressOf(inbound),
       outcome: ending,
-      trace_id: (call.span as RequestSpan | undefined)?.traceId,
+      trace_id: call.span?.traceId,
     };
     log.request({
       ...shared,

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { covers } from './auth.ts';
 import { type ParamHeader, paramHeaders } from './param-headers.ts';
 import { EncodedResult, isObject, META, type Params, quote } from './protocol.ts';
 import type {
@@ -68,8 +69,6 @@ export interface Registry {
   readonly cache: Required<CachePolicy>;
   /** What every complete result of 2026-07-28 begins with, up to its own members. */
   readonly statelessPrefix: string;
-  /** All scopes that features need. */
-  readonly scopes: ReadonlySet<string>;
   /** Names of features that are not served because nobody is authorized here. */
   readonly withheld: readonly string[];
   readonly tools: ReadonlyMap<string, CompiledTool>;
@@ -108,7 +107,7 @@ export function compile(options: RegistryOptions): Registry {
   const templates: CompiledResource[] = [];
   const names = new Set<string>();
   const lists: Record<string, Entry[]> = { tools: [], prompts: [], resources: [], resourceTemplates: [] };
-  const scopes = new Set<string>();
+  let scoped = false;
   const withheld: string[] = [];
   let completions = false;
 
@@ -120,11 +119,12 @@ export function compile(options: RegistryOptions): Registry {
     if (names.has(kind)) throw new TypeError(`Cannot register ${kind}: the name is taken`);
     names.add(kind);
     try {
-      for (const scope of scopesOf(feature)) scopes.add(scope);
-      if (!options.authorized && scopesOf(feature).length > 0) {
+      const needsScopes = scopesOf(feature).length > 0;
+      if (needsScopes && !options.authorized) {
         withheld.push(kind);
         continue;
       }
+      scoped ||= needsScopes;
       if (feature.kind === 'tool') addTool(feature);
       else if (feature.kind === 'prompt') addPrompt(feature);
       else addResource(feature);
@@ -163,7 +163,6 @@ export function compile(options: RegistryOptions): Registry {
     capabilities,
     cache,
     statelessPrefix,
-    scopes,
     withheld,
     tools,
     prompts,
@@ -195,7 +194,7 @@ export function compile(options: RegistryOptions): Registry {
   }
 
   function needed(method: string, params: Params): readonly string[] {
-    if (scopes.size === 0) return NO_SCOPES;
+    if (!scoped) return NO_SCOPES;
     switch (method) {
       case 'tools/call':
         return tools.get(params.name as string)?.scopes ?? NO_SCOPES;
@@ -361,11 +360,6 @@ function scopesOf(feature: Feature): readonly string[] {
       throw new Error(`${quote(scope)} is not a scope (RFC 6749, 3.3)`);
   }
   return scopes;
-}
-
-/** Whether a caller has all scopes of `needed`. */
-export function covers(principal: Principal | undefined, needed: readonly string[]): boolean {
-  return needed.length === 0 || (principal !== undefined && needed.every((scope) => principal.scopes.includes(scope)));
 }
 
 /** Views of one list kept: one for each set of scopes that makes a difference. */

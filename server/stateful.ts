@@ -60,7 +60,6 @@ export interface Stateful {
 }
 
 const FIRST_BYTE = ':\n\n';
-const EXPIRED = new ProtocolError(CODE.invalidRequest, 'The token that this call was made with has expired');
 /** An event id of ours: a stream id and a sequence number. */
 const EVENT_ID = /^([a-z0-9]{11,40})-(\d{1,15})$/;
 /** Where priming events and closing before the end began (SEP-1699). */
@@ -275,8 +274,7 @@ export function stateful(
     return {
       connected(stream) {
         if (session) return endWith(principal, stream);
-        const left = core.admission.lifetime(principal);
-        if (left !== undefined) stream.limit(left, () => calls.forEach((call) => void call.fail(EXPIRED)));
+        core.admission.limit(stream, principal, () => calls.forEach((call) => void call.expire()));
       },
       stream() {
         if (!session) {
@@ -580,14 +578,11 @@ export function stateful(
 
     const replaced = resumed ?? known?.standalone;
     if (counts.open >= config.MCP_MAX_CONNECTIONS && !replaced?.connected) {
-      return core.admission.full('streams', `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`);
+      return core.admission.full('streams');
     }
     const state = states.make(session);
     if (!state) {
-      return core.admission.full(
-        'sessions',
-        `All ${config.MCP_MAX_SESSIONS} sessions with state are in use; try again later`,
-      );
+      return core.admission.full('sessions');
     }
     // What waited is given to this reader: from now on it is worth telling again.
     if (!resumed || resumed === state.standalone) state.told();
@@ -609,8 +604,7 @@ export function stateful(
 
   /** The connection ends with the token that it was opened by; with the next one the client can go on. */
   function endWith(principal: Principal | undefined, stream: EventStream): void {
-    const left = core.admission.lifetime(principal);
-    if (left !== undefined) stream.limit(left, () => stream.hangUp(config.MCP_RETRY));
+    core.admission.limit(stream, principal, () => stream.hangUp(config.MCP_RETRY));
   }
 
   async function end(session: Session): Promise<Response> {

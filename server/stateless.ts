@@ -39,7 +39,6 @@ import {
   type ClientInfo,
   MissingCapability,
   type Notify,
-  ProtocolError,
   type Question,
   type Questions,
 } from './tool.ts';
@@ -65,7 +64,6 @@ const NAMED = new Map([
 /** The methods that may answer `input_required`. */
 const MAY_ASK = new Set(NAMED.keys());
 const FIRST_BYTE = ':\n\n';
-const EXPIRED = new ProtocolError(CODE.invalidRequest, 'The token that this call was made with has expired');
 
 /** What travels, sealed, with the client's retry. */
 interface RequestState {
@@ -146,10 +144,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
           });
           return { stream, opening: FIRST_BYTE };
         },
-        connected: (stream) => {
-          const left = core.admission.lifetime(this.principal);
-          if (left !== undefined) stream.limit(left, () => this.fail(EXPIRED));
-        },
+        connected: (stream) => core.admission.limit(stream, this.principal, () => this.expire()),
         lingers: () => {
           // Before the answer is a stream only this signal tells that the client hung up. It is dear on Deno, so it is
           // touched only for calls that last.
@@ -431,11 +426,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
       }
     }
     if (counts.open >= config.MCP_MAX_CONNECTIONS) {
-      return core.admission.full(
-        'streams',
-        `All ${config.MCP_MAX_CONNECTIONS} streams are in use; try again later`,
-        id,
-      );
+      return core.admission.full('streams', id);
     }
     const { tools, prompts, resources } = registry.capabilities;
     const gone = () => {
@@ -468,8 +459,7 @@ export function stateless(core: Core, seal: Seal, shared: ReadonlyMap<string, Me
     listeners.add(listener);
     core.observer.answered(inbound, 'stateless', message.params?._meta?.[META.protocolVersion] as string, LISTEN);
     const body = stream.connect();
-    const left = core.admission.lifetime(principal);
-    if (left !== undefined) stream.limit(left, () => finish(listener));
+    core.admission.limit(stream, principal, () => finish(listener));
     return streamAnswer(platform, body);
   }
 
