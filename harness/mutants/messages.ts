@@ -272,7 +272,9 @@ export const MESSAGES: readonly Mutant[] = [
   params('progress is a text', 'notifications/progress', () => ({ progress: 'half' })),
   params('a log has an odd level', 'notifications/message', () => ({ level: 'odd' })),
   params('what has changed is a number', 'notifications/resources/updated', () => ({ uri: 5 })),
-  params('an acknowledgement names nothing', 'notifications/subscriptions/acknowledged', () => ({ notifications: undefined })),
+  params('an acknowledgement names nothing', 'notifications/subscriptions/acknowledged', () => ({
+    notifications: undefined,
+  })),
   // Elicitation and sampling.
   asks('a form has a number as its message', 'elicitation/create', () => ({ message: 5 })),
   asks('a form is of an odd mode', 'elicitation/create', () => ({
