@@ -32,8 +32,8 @@ import { ask, callTool, endSession, openSession, statelessPeer } from './lib/mcp
 import { callOk, calls as callsMade, callTime, callWithin } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
-import type { Plan } from './lib/plan.ts';
-import { ALIVE, alone, backToBefore, type Thresholds } from './lib/thresholds.ts';
+import { optionsOf, type Plan } from './lib/plan.ts';
+import type { Thresholds } from './lib/thresholds.ts';
 
 const DEFAULTS = { STEP_S: 10, MIN_RATE: 50, LIST_SHARE: 0.2, SESSIONS: 20, BUDGET_MS: 250, SHARE: 0.99, VUS: 400 };
 
@@ -150,10 +150,7 @@ export function plan(endpoint: Endpoint, profile: string): CallsPlan {
 const endpoint = readEndpoint(__ENV, '2025-11-25,2026-07-28');
 const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.json`) : '');
 
-export const options: Options = {
-  scenarios: own.scenarios,
-  thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
-};
+export const options: Options = optionsOf(own, endpoint.numbers !== undefined);
 export const setup = async (): Promise<Called> => own.prepare(await checkTarget(endpoint, 'calls', { call: true }));
 export const calls = own.flow;
 export const teardown = own.finish;

@@ -54,9 +54,8 @@ import {
 } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
-import type { Flow, Plan } from './lib/plan.ts';
+import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
 import { readStream } from './lib/sse.ts';
-import { ALIVE, alone, backToBefore } from './lib/thresholds.ts';
 import { pause } from './lib/time.ts';
 
 const DEFAULTS = {
@@ -204,10 +203,7 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
 const endpoint = readEndpoint(__ENV, '2025-11-25');
 const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.json`) : '');
 
-export const options = {
-  scenarios: own.scenarios,
-  thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
-};
+export const options = optionsOf(own, endpoint.numbers !== undefined);
 export const setup = (): Promise<Target> =>
   checkTarget(endpoint, 'heartbeats', { sessions: true, stream: true, call: true });
 export const heartbeats = own.flow;

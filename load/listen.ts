@@ -51,10 +51,10 @@ import {
 } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
-import type { Flow, Plan } from './lib/plan.ts';
+import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
 import { say } from './lib/say.ts';
 import { readStream } from './lib/sse.ts';
-import { ALIVE, alone, backToBefore, nothingLost } from './lib/thresholds.ts';
+import { nothingLost } from './lib/thresholds.ts';
 import { pause } from './lib/time.ts';
 
 const DEFAULTS = {
@@ -170,10 +170,7 @@ export function plan(
 const endpoint = readEndpoint(__ENV, '2026-07-28');
 const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.json`) : '');
 
-export const options = {
-  scenarios: own.scenarios,
-  thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
-};
+export const options = optionsOf(own, endpoint.numbers !== undefined);
 export async function setup(): Promise<Target> {
   if (!endpoint.change) say('Without MCP_CHANGE_TOOL nothing is changed: the streams are only held');
   return checkTarget(endpoint, 'listen', { era: 'stateless', stream: true, change: true });

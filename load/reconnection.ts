@@ -38,8 +38,8 @@ import { endSession, openSession } from './lib/mcp.ts';
 import { reconnectOk } from './lib/metrics.ts';
 import { NumberedCall } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
-import type { Flow, Plan } from './lib/plan.ts';
-import { ALIVE, alone, backToBefore, nothingLost } from './lib/thresholds.ts';
+import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
+import { nothingLost } from './lib/thresholds.ts';
 import { pause } from './lib/time.ts';
 
 const DEFAULTS = {
@@ -147,10 +147,7 @@ function headerOf(text: string | undefined): Record<string, string> {
 const endpoint = readEndpoint(__ENV, '2025-11-25');
 const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.json`) : '');
 
-export const options = {
-  scenarios: own.scenarios,
-  thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
-};
+export const options = optionsOf(own, endpoint.numbers !== undefined);
 export const setup = (): Promise<Target> =>
   checkTarget(endpoint, 'reconnection', { era: 'stateful', sessions: true, sequence: true }, own.events);
 export const reconnection = own.flow;

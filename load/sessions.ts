@@ -29,8 +29,7 @@ import { ask, callTool, endSession, initialize, initialized } from './lib/mcp.ts
 import { callOk, calls, sessionOk, sessionSetup, sessionsOpened } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
-import type { Flow, Plan } from './lib/plan.ts';
-import { ALIVE, alone, backToBefore } from './lib/thresholds.ts';
+import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
 
 const DEFAULTS = { RATE: 50, DURATION_S: 30, CALLS: 2, VUS: 200, P95_MS: 500 };
 
@@ -112,10 +111,7 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
 const endpoint = readEndpoint(__ENV, '2025-11-25');
 const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.json`) : '');
 
-export const options = {
-  scenarios: own.scenarios,
-  thresholds: { ...alone(own.thresholds), ...ALIVE, ...backToBefore(endpoint.numbers !== undefined) },
-};
+export const options = optionsOf(own, endpoint.numbers !== undefined);
 export const setup = (): Promise<Target> =>
   checkTarget(endpoint, 'sessions', { era: 'stateful', sessions: true, call: true });
 export const sessions = own.flow;

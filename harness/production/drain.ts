@@ -8,7 +8,6 @@ import { eventually, fate } from '../clients/eventually.ts';
 import { requestText, Wire } from '../clients/wire.ts';
 import type { RunningServer, Runtime } from '../runtimes/start.ts';
 import { type Answer, answerOf, Caller, Reading, textOf } from './caller.ts';
-import { exitOf } from './exits.ts';
 import { Gate } from './gate.ts';
 import { serving } from './serving.ts';
 
@@ -84,7 +83,7 @@ export async function servesOnWhileItGoes(runtime: Runtime): Promise<void> {
     assert.deepEqual(stream.messages, []);
 
     process.kill(server.pid, 'SIGINT');
-    assert.deepEqual(await exitOf(server), { code: 1, signal: null });
+    assert.deepEqual(await server.exit, { code: 1, signal: null });
     await Promise.all([classic.over, modern.over, stream.over]);
   });
 }
@@ -134,7 +133,7 @@ export async function finishesItsCalls(runtime: Runtime): Promise<void> {
       assert.equal(textOf(count), 'Lift-off');
       assert.equal(count.body.match(/notifications\/progress/g)?.length, 20);
     }
-    assert.deepEqual(await exitOf(server), { code: 0, signal: null });
+    assert.deepEqual(await server.exit, { code: 0, signal: null });
   });
 }
 
@@ -153,7 +152,7 @@ export async function cutsWhatLastsTooLong(runtime: Runtime): Promise<void> {
     assert.ok(took >= timeout - EARLY_MS, `cut after ${took} ms, of ${timeout} ms`);
     assert.match(classic.text, /^id: \S+\n[\s\S]*retry: 1000\n\n$/m);
     for (const call of [classic, modern]) assert.doesNotMatch(call.text, /"result"/);
-    assert.deepEqual(await exitOf(server), { code: 0, signal: null });
+    assert.deepEqual(await server.exit, { code: 0, signal: null });
   });
 }
 
@@ -162,7 +161,7 @@ export async function endsAtOnceWhenIdle(runtime: Runtime, signal: NodeJS.Signal
   await serving({ runtime, env: { MCP_DRAIN_DELAY: NEVER } }, async (server) => {
     await sleep(IDLE_MS);
     process.kill(server.pid, signal);
-    assert.deepEqual(await exitOf(server), { code: 0, signal: null });
+    assert.deepEqual(await server.exit, { code: 0, signal: null });
   });
 }
 

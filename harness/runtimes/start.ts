@@ -28,6 +28,12 @@ export interface StartOptions {
   port?: number;
 }
 
+export interface Exit {
+  /** Null for a process that a signal ended. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
 export interface RunningServer {
   /** The MCP endpoint: `origin` and `MCP_PATH`. */
   url: string;
@@ -36,6 +42,8 @@ export interface RunningServer {
   port: number;
   /** Process id of the runtime itself, so that its memory and CPU time can be read. */
   pid: number;
+  /** How the process ended, once it has. */
+  readonly exit: Promise<Exit>;
   /** What the server has written to its standard output and error so far; the last 256 kB of each. */
   stdout(): string;
   stderr(): string;
@@ -64,6 +72,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<void>((done) => child.once('close', () => done()).once('error', () => done()));
+  const exit = new Promise<Exit>((done) => child.once('exit', (code, signal) => done({ code, signal })));
   const release = watch(child, folder);
   void ended.then(release);
   const stdout = tail(child.stdout);
@@ -87,6 +96,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     origin,
     port,
     pid: child.pid ?? 0,
+    exit,
     stdout,
     stderr,
     stop: () => end('SIGTERM'),

@@ -7,6 +7,7 @@
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { interruption } from '../host/interruption.ts';
 import { exitCodes } from '../host/refusal.ts';
 import { type Arguments, readArguments, usage } from './arguments.ts';
 import { baselineText, comparisonRows, incomparable } from './baseline.ts';
@@ -108,18 +109,6 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
 }
 
 const NOT_RUN: readonly number[] = [exitCodes.invalidConfig, exitCodes.scriptException, exitCodes.abortedByScript];
-
-/** Ctrl-C ends the run with what there is; a second one ends at once. */
-function interruption(): AbortSignal {
-  const interrupt = new AbortController();
-  const onSignal = (): void => {
-    if (interrupt.signal.aborted) process.exit(exitCodes.signal);
-    interrupt.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return interrupt.signal;
-}
 
 function serverSettings(profile: string): Record<string, string> {
   const text = readFileSync(join(SCRIPTS, 'profiles', `${profile}.json`), 'utf8');

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readable } from './duration.ts';
 import { type RunProgress, type RunSettings, runScript } from './engine.ts';
+import { interruption } from './interruption.ts';
 import { exitCodes } from './refusal.ts';
 import { exported, type SummaryData, verdictText, writeOutputs } from './summary.ts';
 
@@ -36,15 +37,7 @@ async function main(args: string[]): Promise<number> {
     process.stderr.write(usage);
     return flags.help === true ? 0 : exitCodes.invalidConfig;
   }
-  const interrupt = new AbortController();
-  const onSignal = (): void => {
-    // A second one does not wait for teardown and summary.
-    if (interrupt.signal.aborted) process.exit(exitCodes.signal);
-    interrupt.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  const settings: RunSettings = { ...parsed.settings, signal: interrupt.signal };
+  const settings: RunSettings = { ...parsed.settings, signal: interruption() };
   if (flags.quiet !== true) settings.onProgress = progressWriter();
   // A log line takes the place of the line of progress, which comes again within a second.
   const clear = process.stderr.isTTY ? '\r\x1b[K' : '';
