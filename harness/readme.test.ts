@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -74,6 +84,20 @@ test('the harness of README finds no broken rule in this server', async () => {
     encoding: 'utf8',
   });
   assert.match(output, /: (?:\d+ (?:note|untestable|skip), )*\d{3,} pass; \d{4,} checks\n$/);
+});
+
+test('the load of README finds nothing wrong with this server', { timeout: 60_000 }, async () => {
+  const command = commands.find((one) => one.startsWith('npm run load ')) ?? '';
+  const server = await serve('node server.ts');
+  const out = mkdtempSync(join(tmpdir(), 'portable-mcp-readme-load-'));
+  const started = `${command.replace('http://127.0.0.1:3000', server.origin)} --out ${out}`;
+  const output = execFileSync('bash', ['-c', started], { cwd: ROOT, encoding: 'utf8' });
+  assert.match(output, /^result: passed$/m);
+  assert.deepEqual(
+    readdirSync(out).map((file) => file.replace(/^smoke-.*\./, '')),
+    ['html', 'json'],
+  );
+  rmSync(out, { recursive: true });
 });
 
 test('the doctor of README finds nothing wrong with this server', async () => {

@@ -8,7 +8,7 @@
  *     k6 run load/calls.ts -e MCP_URL=http://127.0.0.1:3000/mcp
  *     node load/host/run.ts run load/calls.ts -e MCP_URL=http://127.0.0.1:3000/mcp
  *
- * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ * Knobs (-e NAME=value; -e PROFILE=NAME for a set of load/profiles; see load/lib/config.ts for the target's own):
  *   RATES             50,100,200,400,800,1600  calls/s, the steps
  *   STEP_S            10     s, length of a step
  *   MIN_RATE          50     calls/s that must hold: the run fails when a step up to it does not

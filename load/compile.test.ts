@@ -103,7 +103,7 @@ test('profiles give knobs that their scripts have', () => {
   const profiles = globSync('load/profiles/*.json', { cwd: ROOT }).sort();
   assert.deepEqual(
     profiles,
-    ['ci', 'smoke', 'soak'].map((name) => `load/profiles/${name}.json`),
+    ['capacity', 'ci', 'smoke', 'soak'].map((name) => `load/profiles/${name}.json`),
   );
   for (const file of profiles) {
     const { server, ...sections } = JSON.parse(read(file)) as Record<string, Record<string, unknown>>;

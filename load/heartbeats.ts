@@ -11,19 +11,22 @@
  *
  * k6 logs a warning for each stream that this client ends (2026-07-28): --log-output=none spares them.
  *
- * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ * Knobs (-e NAME=value; -e PROFILE=NAME for a set of load/profiles; see load/lib/config.ts for the target's own):
  *   STREAMS           1000   streams, made a multiple of VUS
  *   VUS               20     VUs that share them; each opens its streams one after the other
  *   HOLD_MS           60000  ms, rounded up to whole heartbeats and a little more: then one that misses shows
  *   HEARTBEAT_MS      6000   ms between two heartbeats of the target; 0 where it has none
  *   LATE_MS           250    ms that a heartbeat may be late, and that the target's timer may drift in HOLD_MS
  *   CALLS_PER_S       20     calls/s in the sessions of the streams meanwhile; 0 for none
+ *   OBSERVE_S         1      s between two readings of the target's numbers (MCP_METRICS_URL); 0 for none
  *   P95_MS            1000   ms, budget of the first byte of a stream and of calls
  *
  * Thresholds: mcp_stream_cut_early 0, mcp_heartbeat_shortfall < 0.01, mcp_streams_unclosed 0, mcp_stream_open_ms and
  * mcp_call_ms p(95) within P95_MS, mcp_call_ok > 0.999; beside them mcp_streams_held, mcp_heartbeats and mcp_calls count.
+ * mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are reported.
  */
 
+import exec from 'k6/execution';
 import { beatsDue, holdFor } from './lib/accounting.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
@@ -53,7 +56,7 @@ import {
   streamsUnclosed,
 } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
-import { readAfter } from './lib/own-numbers.ts';
+import { observe, readAfter } from './lib/own-numbers.ts';
 import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
 import { readStream } from './lib/sse.ts';
 import { pause } from './lib/time.ts';
@@ -65,6 +68,7 @@ const DEFAULTS = {
   HEARTBEAT_MS: 6000,
   LATE_MS: 250,
   CALLS_PER_S: 20,
+  OBSERVE_S: 1,
   P95_MS: 1000,
 };
 /** How long a server has to close the stream of a session that was deleted, ms. */
@@ -79,7 +83,7 @@ interface Held {
 /** @param fixed what a script that runs this one beside others decides */
 export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof DEFAULTS> = {}): Plan & { flow: Flow } {
   const knobs = readNumbers('heartbeats', DEFAULTS, __ENV, profile, fixed);
-  const { STREAMS, VUS, HOLD_MS, HEARTBEAT_MS, LATE_MS, CALLS_PER_S, P95_MS } = knobs;
+  const { STREAMS, VUS, HOLD_MS, HEARTBEAT_MS, LATE_MS, CALLS_PER_S, OBSERVE_S, P95_MS } = knobs;
   const [revision = ''] = endpoint.revisions;
   const stateless = isStateless(revision);
   const share = Math.ceil(STREAMS / VUS);
@@ -90,6 +94,8 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     const streams: Promise<void>[] = [];
     const progress = { over: false };
     const calling = CALLS_PER_S > 0 ? callMeanwhile(open, progress) : undefined;
+    const first = exec.scenario.iterationInTest === 0;
+    const observing = first ? observe(endpoint, OBSERVE_S * 1000, () => progress.over) : undefined;
     for (let count = 0; count < share; count++) {
       const peer = stateless ? statelessPeer(revision) : await openSession(endpoint, revision);
       if (peer) streams.push(hold({ peer, calling: undefined }, open, target.deletes && !stateless));
@@ -100,6 +106,7 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     await Promise.all(streams);
     progress.over = true;
     await calling;
+    await observing;
   }
 
   async function hold(held: Held, open: Set<Held>, deletes: boolean): Promise<void> {
@@ -137,10 +144,12 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     streamsUnclosed.add(deletes && response.error_code === TIMED_OUT ? 1 : 0);
     if (HEARTBEAT_MS === 0) return;
     const life_ms = response.timings.receiving;
-    const { comments } = readStream(bodyOf(response));
-    heartbeatsSeen.add(comments);
-    heartbeatShortfall.add(comments < beatsDue(life_ms, HEARTBEAT_MS, LATE_MS));
-    if (comments > 0) heartbeatPeriod.add(life_ms / comments);
+    const { comments, events } = readStream(bodyOf(response));
+    // A server may let the next heartbeat go after it has said something.
+    const beats = comments + events.filter(({ data }) => data !== '').length;
+    heartbeatsSeen.add(beats);
+    heartbeatShortfall.add(beats < beatsDue(life_ms, HEARTBEAT_MS, LATE_MS));
+    if (beats > 0) heartbeatPeriod.add(life_ms / beats);
   }
 
   /** Calls in the sessions of the streams in turn; each VU makes its share of CALLS_PER_S. */

@@ -10,7 +10,7 @@
  *
  * k6 logs a warning for each stream, as this client ends it: --log-output=none spares them.
  *
- * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ * Knobs (-e NAME=value; -e PROFILE=NAME for a set of load/profiles; see load/lib/config.ts for the target's own):
  *   STREAMS           500    streams, made a multiple of VUS
  *   VUS               10     VUs that share them
  *   OPEN_S            10     s to open them all in; then the changes begin
@@ -20,6 +20,7 @@
  *   COALESCES         0      1: the server may tell several changes as one, so each stream must hear at least one
  *   HEARTBEAT_MS      6000   ms between two heartbeats of the target; 0 where it has none
  *   LATE_MS           250    ms that a heartbeat may be late
+ *   OBSERVE_S         1      s between two readings of the target's numbers (MCP_METRICS_URL); 0 for none
  *   P95_MS            1000   ms, budget of the first byte of a stream
  *   MCP_CHANGE_TOOL          tool that changes something (MCP_CHANGE_ARGUMENTS for it); none by default
  *   MCP_CHANGE_NOTIFICATION  what is heard then; notifications/tools/list_changed by default
@@ -27,7 +28,8 @@
  *
  * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0, mcp_stream_cut_early 0, mcp_streams_late 0
  * (else OPEN_S is too short), mcp_heartbeat_shortfall < 0.01, mcp_stream_open_ms p(95) within P95_MS; beside them
- * mcp_streams_held, mcp_changes_made and mcp_events_seen count.
+ * mcp_streams_held, mcp_changes_made and mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes and
+ * mcp_server_streams are reported.
  */
 
 import exec from 'k6/execution';
@@ -50,7 +52,7 @@ import {
   streamsLate,
 } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
-import { readAfter } from './lib/own-numbers.ts';
+import { observe, readAfter } from './lib/own-numbers.ts';
 import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
 import { say } from './lib/say.ts';
 import { readStream } from './lib/sse.ts';
@@ -67,6 +69,7 @@ const DEFAULTS = {
   COALESCES: 0,
   HEARTBEAT_MS: 6000,
   LATE_MS: 250,
+  OBSERVE_S: 1,
   P95_MS: 1000,
 };
 
@@ -77,7 +80,7 @@ export function plan(
   fixed: Partial<typeof DEFAULTS> = {},
 ): Plan & { flow: Flow; change: Flow } {
   const knobs = readNumbers('listen', DEFAULTS, __ENV, profile, fixed);
-  const { STREAMS, VUS, OPEN_S, EVERY_MS, TAIL_MS, COALESCES, HEARTBEAT_MS, LATE_MS, P95_MS } = knobs;
+  const { STREAMS, VUS, OPEN_S, EVERY_MS, TAIL_MS, COALESCES, HEARTBEAT_MS, LATE_MS, OBSERVE_S, P95_MS } = knobs;
   const changes = endpoint.change ? knobs.CHANGES : 0;
   const share = Math.ceil(STREAMS / VUS);
   const [revision = ''] = endpoint.revisions;
@@ -87,12 +90,15 @@ export function plan(
     const changesFrom = exec.scenario.startTime + OPEN_S * 1000;
     const until = changesFrom + changing_ms + TAIL_MS;
     const streams: Promise<void>[] = [];
+    const first = exec.scenario.iterationInTest === 0;
+    const observing = first ? observe(endpoint, OBSERVE_S * 1000, () => Date.now() >= until) : undefined;
     for (let count = 0; count < share; count++) {
       streams.push(hear(changesFrom, until));
       // Half of the time to open is left to those that open slowly.
       await pause((OPEN_S * 500) / share);
     }
     await Promise.all(streams);
+    await observing;
   }
 
   async function hear(changesFrom: number, until: number): Promise<void> {

@@ -12,7 +12,7 @@
  *
  * k6 logs a warning for each cut: --log-output=none spares them.
  *
- * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ * Knobs (-e NAME=value; -e PROFILE=NAME for a set of load/profiles; see load/lib/config.ts for the target's own):
  *   VUS               50     VUs, each a session at a time
  *   ITERATIONS        2      sessions of each VU, one after the other
  *   STREAMS           4      calls at once in a session

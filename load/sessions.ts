@@ -9,7 +9,7 @@
  *     k6 run load/sessions.ts -e MCP_URL=http://127.0.0.1:3000/mcp
  *     node load/host/run.ts run load/sessions.ts -e MCP_URL=http://127.0.0.1:3000/mcp
  *
- * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ * Knobs (-e NAME=value; -e PROFILE=NAME for a set of load/profiles; see load/lib/config.ts for the target's own):
  *   RATE              50     sessions/s
  *   DURATION_S        30     s
  *   CALLS             2      calls in each session

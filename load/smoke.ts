@@ -36,11 +36,11 @@ const stateless = eraOf(endpoint, true);
 const ofBoth = { calls: planCalls(endpoint, profile), soak: planSoak(endpoint, profile) };
 const ofStateful = {
   sessions: planSessions(stateful, profile),
-  heartbeats: planHeartbeats(stateful, profile),
+  heartbeats: planHeartbeats(stateful, profile, { OBSERVE_S: 0 }),
   reconnection: planReconnection(stateful, profile),
-  storm: planStorm(stateful, profile),
+  storm: planStorm(stateful, profile, { OBSERVE_S: 0 }),
 };
-const ofStateless = { listen: planListen(stateless, profile) };
+const ofStateless = { listen: planListen(stateless, profile, { OBSERVE_S: 0 }) };
 
 const plans: Plan[] = [
   ...Object.values(ofBoth),

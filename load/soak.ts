@@ -31,12 +31,11 @@ import { plan as planHeartbeats } from './heartbeats.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
 import { memoryGrowth, memorySamples, memorySlope, memorySlopeError } from './lib/metrics.ts';
-import { readAfter, readNumbersOf } from './lib/own-numbers.ts';
+import { observe, readAfter } from './lib/own-numbers.ts';
 import type { Flow, Plan } from './lib/plan.ts';
 import { lineThrough } from './lib/regression.ts';
 import { say } from './lib/say.ts';
 import { ALIVE, backToBefore, beside, type Thresholds } from './lib/thresholds.ts';
-import { pause } from './lib/time.ts';
 import { plan as planReconnection } from './reconnection.ts';
 import { plan as planSessions } from './sessions.ts';
 
@@ -51,15 +50,12 @@ export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; 
   async function flow(): Promise<void> {
     const started = exec.scenario.startTime;
     const samples: { at: number; value: number }[] = [];
-    while (Date.now() - started < DURATION_S * 1000) {
-      const asked = Date.now();
-      const memory = (await readNumbersOf(endpoint))?.memory;
-      if (memory !== undefined && asked - started >= WARMUP_S * 1000) {
-        samples.push({ at: (asked - started) / 60_000, value: memory });
-        memorySamples.add(1);
-      }
-      await pause(asked + SAMPLE_S * 1000 - Date.now());
-    }
+    const over = () => Date.now() - started >= DURATION_S * 1000;
+    await observe(endpoint, SAMPLE_S * 1000, over, ({ memory }, asked) => {
+      if (memory === undefined || asked - started < WARMUP_S * 1000) return;
+      samples.push({ at: (asked - started) / 60_000, value: memory });
+      memorySamples.add(1);
+    });
     const line = lineThrough(samples);
     if (!line) return;
     memorySlope.add(line.slope);
@@ -98,7 +94,8 @@ const endpoint = readEndpoint(__ENV, '2025-11-25');
 const stateless = endpoint.revisions.some(isStateless);
 const own = plan(endpoint, profile);
 const churn = planSessions(endpoint, profile, { DURATION_S: own.duration_s });
-const held = planHeartbeats(endpoint, profile);
+// The target's numbers are read once, by the scenario that judges them.
+const held = planHeartbeats(endpoint, profile, { OBSERVE_S: 0 });
 const resumed = planReconnection(endpoint, profile);
 
 /** The same load over and over; what has begun in time is finished. */

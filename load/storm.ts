@@ -11,7 +11,7 @@
  *
  * k6 logs a warning for each cut: --log-output=none spares them.
  *
- * Knobs (-e NAME=value; -e PROFILE=smoke, ci or soak for a set of them; see load/lib/config.ts for the target's own):
+ * Knobs (-e NAME=value; -e PROFILE=NAME for a set of load/profiles; see load/lib/config.ts for the target's own):
  *   STREAMS           1000   streams, made a multiple of VUS
  *   VUS               20     VUs that share them; each opens its streams one after the other
  *   OPEN_S            10     s to open them all in; then they are cut
@@ -19,11 +19,13 @@
  *   EVERY_MS          1000   ms between two of them; EVENTS x EVERY_MS must outlast OPEN_S
  *   AGAIN_MS          500    ms to wait before trying again where the server refused
  *   BACK_MS           10000  ms, budget until all are back
+ *   OBSERVE_S         1      s between two readings of the target's numbers (MCP_METRICS_URL); 0 for none
  *   GIVE_UP_MS        30000  ms that an answer may be late; then what has not come is lost
  *
  * Thresholds: mcp_storm_recovery_ms max within BACK_MS (it is when all were back), mcp_events_lost,
  * mcp_events_duplicated and mcp_events_foreign 0; beside them mcp_streams_held (cut in the storm), mcp_streams_back and
- * mcp_events_seen count.
+ * mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are
+ * reported.
  */
 
 import exec from 'k6/execution';
@@ -32,7 +34,7 @@ import { type Endpoint, readEndpoint, readNumbers, withNumbers } from './lib/con
 import { endSession, firstByteAfter, openSession } from './lib/mcp.ts';
 import { stormRecovery, streamsBack, streamsHeld } from './lib/metrics.ts';
 import { NumberedCall } from './lib/numbered.ts';
-import { readAfter } from './lib/own-numbers.ts';
+import { observe, readAfter } from './lib/own-numbers.ts';
 import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
 import { nothingLost } from './lib/thresholds.ts';
 import { pause } from './lib/time.ts';
@@ -45,6 +47,7 @@ const DEFAULTS = {
   EVERY_MS: 1000,
   AGAIN_MS: 500,
   BACK_MS: 10_000,
+  OBSERVE_S: 1,
   GIVE_UP_MS: 30_000,
 };
 
@@ -55,7 +58,7 @@ export function plan(
   fixed: Partial<typeof DEFAULTS> = {},
 ): Plan & { flow: Flow; events: number } {
   const knobs = readNumbers('storm', DEFAULTS, __ENV, profile, fixed);
-  const { STREAMS, VUS, OPEN_S, EVENTS, EVERY_MS, AGAIN_MS, BACK_MS, GIVE_UP_MS } = knobs;
+  const { STREAMS, VUS, OPEN_S, EVENTS, EVERY_MS, AGAIN_MS, BACK_MS, OBSERVE_S, GIVE_UP_MS } = knobs;
   if (EVENTS * EVERY_MS <= OPEN_S * 1000) {
     throw new Error(`EVENTS x EVERY_MS must outlast OPEN_S, got ${EVENTS} x ${EVERY_MS} ms and ${OPEN_S} s`);
   }
@@ -66,6 +69,9 @@ export function plan(
   async function flow(): Promise<void> {
     const cutAt = exec.scenario.startTime + OPEN_S * 1000;
     const streams: Promise<void>[] = [];
+    const progress = { over: false };
+    const first = exec.scenario.iterationInTest === 0;
+    const observing = first ? observe(endpoint, OBSERVE_S * 1000, () => progress.over) : undefined;
     for (let count = 0; count < share; count++) {
       const peer = await openSession(endpoint, revision);
       if (!peer) continue;
@@ -77,6 +83,8 @@ export function plan(
       );
     }
     await Promise.all(streams);
+    progress.over = true;
+    await observing;
   }
 
   async function weather(call: NumberedCall, cutAt: number): Promise<void> {

@@ -38,7 +38,7 @@ for (const [line, told] of [
   ['sessions soak', /One script at a time/],
   ['sessions --url ftp://x', /--url must be http or https, got "ftp:\/\/x"/],
   ['sessions --url http://x/mcp --runtime bun', /--runtime is for a server that is started/],
-  ['sessions --profile huge', /--profile must be smoke, ci, soak, got "huge"/],
+  ['sessions --profile huge', /--profile must be smoke, ci, capacity, soak, got "huge"/],
   ['sessions --engine jmeter', /--engine must be k6, host/],
   ['sessions --runtime php', /--runtime must be node, bun, deno, workerd/],
   ['sessions -e A', /-e takes NAME=VALUE, got "A"/],

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 
-export const PROFILES = ['smoke', 'ci', 'soak'] as const;
+export const PROFILES = ['smoke', 'ci', 'capacity', 'soak'] as const;
 export const SERVERS = ['node', 'bun', 'deno', 'workerd'] as const;
 
 export type Profile = (typeof PROFILES)[number];

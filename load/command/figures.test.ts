@@ -33,6 +33,10 @@ test('every number has its unit', () => {
   assert.equal(shown(-2_500_000, 'bytes/min'), '-2.5 MB/min');
   assert.equal(shown(12.5, 'per second'), '12.5/s');
   assert.equal(summarized('data_received', { type: 'counter', values: { count: 1500, rate: 10 } }), '1.5 kB, 10 B/s');
+  const cpu = { type: 'trend', values: { med: 0.25, 'p(95)': 1, max: 1.5 } } as const;
+  assert.equal(summarized('mcp_server_cpu_share', cpu), 'med 25 %, p(95) 100 %, max 150 %');
+  const memory = { type: 'trend', values: { med: 1_234_567, max: 2e9 } } as const;
+  assert.equal(summarized('mcp_server_memory_bytes', memory), 'med 1.23 MB, max 2 GB');
   assert.equal(summarized('x_ok', { type: 'rate', values: { rate: 1, passes: 3, fails: 0 } }), '100 % of 3');
 });
 

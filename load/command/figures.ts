@@ -53,11 +53,11 @@ const aggregateIn = (expression: string): string => /^\s*([a-z]+(?:\([\d.]+\))?)
 
 export function unitOf(metric: string, { type }: Pick<Measured, 'type'>, aggregate = ''): Unit {
   const name = metric.replace(/\{.*/, '');
-  if (type === 'rate') return 'share';
+  if (type === 'rate' || /_share$/.test(name)) return 'share';
   if (type === 'counter' && aggregate === 'rate') return 'per second';
   if (/_ms$|^http_req_|^(iteration|group)_duration$/.test(name)) return 'ms';
   if (/_memory_(slope|slope_error|growth)$/.test(name)) return 'bytes/min';
-  return /^data_/.test(name) ? 'bytes' : '';
+  return /^data_|_bytes$/.test(name) ? 'bytes' : '';
 }
 
 /** Three figures where it is fine, with the unit. */

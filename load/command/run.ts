@@ -81,11 +81,16 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
   const own = await ownTarget(given, settings);
   if (own === 'failed') return FAILED;
   const url = own?.url ?? given.url ?? '';
-  if (own === undefined) expectations(given, settings);
   say(`${given.name}, profile ${given.profile}, ${engine.name}, against ${storableUrl(url)}`);
   let ran: Ran;
   try {
-    ran = await run(given, engine, { ...own?.env, MCP_URL: url, PROFILE: given.profile }, stem, interrupt);
+    ran = await run(
+      given,
+      engine,
+      { ...(own?.env ?? strangers(given)), MCP_URL: url, PROFILE: given.profile },
+      stem,
+      interrupt,
+    );
   } finally {
     await own?.stop();
   }
@@ -128,11 +133,11 @@ async function ownTarget({ url, name, runtime }: Arguments, settings: Record<str
 /** Scripts that count heartbeats. */
 const HEARING = ['heartbeats', 'listen', 'smoke', 'soak'];
 
-/** A profile is made for a target with certain settings; one that runs already may have others. */
-function expectations({ name, profile, pairs }: Arguments, settings: Record<string, string>): void {
-  const beat = settings.MCP_HEARTBEAT;
-  if (beat !== undefined && HEARING.includes(name) && pairs.HEARTBEAT_MS === undefined)
-    say(`The profile ${profile} expects a heartbeat each ${beat} ms; give -e HEARTBEAT_MS=... for another, 0 for none`);
+/** Nobody knows when a target that runs already beats, or whether: no revision asks for heartbeats. */
+function strangers({ name, pairs }: Arguments): Record<string, string> {
+  if (!HEARING.includes(name) || (pairs.HEARTBEAT_MS ?? process.env.HEARTBEAT_MS) !== undefined) return {};
+  say('Heartbeats are not counted: give -e HEARTBEAT_MS=... with the time between two of the target');
+  return { HEARTBEAT_MS: '0' };
 }
 
 function run(

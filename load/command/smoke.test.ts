@@ -48,6 +48,8 @@ for (const runtime of SERVERS) {
         scenario,
       );
     assert.ok(result.series.mcp_events_seen && result.series.lag);
+    for (const metric of ['memory_bytes', 'cpu_share', 'sessions', 'streams'])
+      assert.ok((result.metrics[`mcp_server_${metric}`]?.values.max ?? 0) > 0, metric);
     assert.ok(files.some((name) => name.endsWith('.html')));
   });
 }

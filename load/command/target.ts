@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { startServer } from '../../harness/runtimes/start.ts';
 import type { ServerRuntime } from './arguments.ts';
+import { completeMetrics } from './outside.ts';
 
 export interface OwnTarget {
   readonly url: string;
@@ -34,17 +35,20 @@ export async function startTarget(
     entry: everything ? 'harness/everything.ts' : 'server.ts',
     env: { ...settings, MCP_METRICS_TOKEN: token },
   });
+  const metrics = `${server.origin}/metrics`;
+  const blind = runtime === 'workerd';
+  const completed = blind ? await completeMetrics(metrics, server.pid) : undefined;
   return {
     url: server.url,
     env: {
-      MCP_METRICS_URL: `${server.origin}/metrics`,
+      MCP_METRICS_URL: completed?.url ?? metrics,
       MCP_METRICS_TOKEN: token,
-      ...(runtime === 'workerd' && { MCP_METRICS_MEMORY: 'none' }),
-      ...(everything && CLOSE),
-      // Changes reach the streams of heartbeats too, and on workerd a stream that has just been written to may go without
-      // its next beat, which that script would count as missing. `listen`, which has its streams alone, makes them there.
-      ...(everything && !(runtime === 'workerd' && name === 'smoke') && CHANGE),
+      ...(blind && completed === undefined && { MCP_METRICS_MEMORY: 'none' }),
+      ...(everything && { ...CLOSE, ...CHANGE }),
     },
-    stop: () => server.stop(),
+    async stop() {
+      completed?.close();
+      await server.stop();
+    },
   };
 }

@@ -18,6 +18,7 @@
  *   MCP_METRICS_SESSIONS     mcp_sessions, the metric that counts sessions
  *   MCP_METRICS_STREAMS      mcp_streams_open
  *   MCP_METRICS_MEMORY       process_resident_memory_bytes; `none` where it tells none
+ *   MCP_METRICS_CPU          process_cpu_seconds_total; it need not tell any
  *   MCP_METRICS_DESCRIPTORS  process_open_fds; it need not tell any
  */
 
@@ -115,6 +116,7 @@ export interface Numbers {
   readonly sessions: string;
   readonly streams: string;
   readonly memory: string | undefined;
+  readonly cpu: string;
   readonly descriptors: string;
 }
 
@@ -171,6 +173,7 @@ export function readEndpoint(env: Environment, revisions: string): Endpoint {
             sessions: text('MCP_METRICS_SESSIONS', 'mcp_sessions'),
             streams: text('MCP_METRICS_STREAMS', 'mcp_streams_open'),
             memory: unlessNone(text('MCP_METRICS_MEMORY', 'process_resident_memory_bytes')),
+            cpu: text('MCP_METRICS_CPU', 'process_cpu_seconds_total'),
             descriptors: text('MCP_METRICS_DESCRIPTORS', 'process_open_fds'),
           },
     timeout_ms,

@@ -60,6 +60,11 @@ export const streamsBack = new Counter('mcp_streams_back');
 // ---- the target's own numbers ----
 /** Readings of the target's metrics. */
 export const numbersRead = new Counter('mcp_server_numbers_read');
+/** CPU time by the time that passed since the reading before: 1 is one core. */
+export const serverCpu = new Trend('mcp_server_cpu_share');
+export const serverMemory = new Trend('mcp_server_memory_bytes');
+export const serverSessions = new Trend('mcp_server_sessions');
+export const serverStreams = new Trend('mcp_server_streams');
 /** What is more than before the run when it is over. */
 export const sessionsAfter = new Gauge('mcp_server_sessions_after');
 export const streamsAfter = new Gauge('mcp_server_streams_after');

@@ -2,7 +2,16 @@
 
 import http from 'k6/http';
 import type { Endpoint } from './config.ts';
-import { descriptorsAfter, numbersRead, sessionsAfter, streamsAfter } from './metrics.ts';
+import {
+  descriptorsAfter,
+  numbersRead,
+  serverCpu,
+  serverMemory,
+  serverSessions,
+  serverStreams,
+  sessionsAfter,
+  streamsAfter,
+} from './metrics.ts';
 import { sumOf } from './prometheus.ts';
 import { say } from './say.ts';
 import { pause } from './time.ts';
@@ -13,6 +22,8 @@ export interface Reading {
   readonly streams?: number | undefined;
   /** Bytes. */
   readonly memory?: number | undefined;
+  /** Seconds of CPU time since its start. */
+  readonly cpu?: number | undefined;
   readonly descriptors?: number | undefined;
 }
 
@@ -30,11 +41,44 @@ export async function readNumbersOf({ numbers, timeout_ms }: Endpoint): Promise<
     sessions: sumOf(numbers.sessions, text),
     streams: sumOf(numbers.streams, text),
     memory: numbers.memory === undefined ? undefined : sumOf(numbers.memory, text),
+    cpu: sumOf(numbers.cpu, text),
     descriptors: sumOf(numbers.descriptors, text),
   };
   if (response.status !== 200 || Object.values(reading).every((value) => value === undefined)) return undefined;
   numbersRead.add(1);
   return reading;
+}
+
+/**
+ * Reads the target's numbers again and again while others load it.
+ *
+ * @param over asked before each reading
+ * @param onReading told of each, with the time when it was asked for (Unix time, ms)
+ */
+export async function observe(
+  endpoint: Endpoint,
+  every_ms: number,
+  over: () => boolean,
+  onReading: (reading: Reading, asked: number) => void = () => {},
+): Promise<void> {
+  if (endpoint.numbers === undefined || every_ms <= 0) return;
+  let before: { cpu: number; at: number } | undefined;
+  while (!over()) {
+    const asked = Date.now();
+    const reading = await readNumbersOf(endpoint);
+    const at = Date.now();
+    if (reading !== undefined) {
+      const { cpu, memory, sessions, streams } = reading;
+      if (memory !== undefined) serverMemory.add(memory);
+      if (sessions !== undefined) serverSessions.add(sessions);
+      if (streams !== undefined) serverStreams.add(streams);
+      if (cpu !== undefined && before !== undefined && at > before.at)
+        serverCpu.add((1000 * (cpu - before.cpu)) / (at - before.at));
+      before = cpu === undefined ? undefined : { cpu, at };
+      onReading(reading, asked);
+    }
+    await pause(asked + every_ms - Date.now());
+  }
 }
 
 /** How long the target has to forget what is over, and how often it is asked, ms. */
