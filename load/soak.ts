@@ -5,7 +5,8 @@
  *
  * Runs the sessions, heartbeats and reconnection scripts beside each other, with their knobs (the profile gives each a
  * section). With -e MCP_REVISION=2026-07-28 only listen streams with calls, as there is nothing else to hold.
- * Memory is judged by a line through the samples: growth is its slope less three standard errors, so noise is no growth.
+ * Memory and descriptors are judged by a line through the samples: growth is its slope less three standard errors, so
+ * noise is no growth.
  * The target's numbers are read from MCP_METRICS_URL; without it only what clients see is judged.
  *
  *     k6 run load/soak.ts -e MCP_URL=http://127.0.0.1:3000/mcp -e MCP_METRICS_URL=http://127.0.0.1:3000/metrics
@@ -18,11 +19,13 @@
  *   WARMUP_S          300    s that are not judged
  *   SAMPLE_S          5      s between two readings of the target's numbers
  *   GROWTH            0      bytes/minute of memory that may be lost
+ *   DESCRIPTORS       0      descriptors/minute that may be lost
  *
- * Thresholds: mcp_server_memory_growth <= GROWTH, mcp_server_sessions_after and mcp_server_streams_after 0 or less (all
- * three only with MCP_METRICS_URL; mcp_server_memory_samples and mcp_server_numbers_read count beside them), and those of
- * the three scripts, each for its scenario. mcp_server_memory_slope, its _error and mcp_server_descriptors_after
- * are reported: idle connections of this client are among the descriptors.
+ * Thresholds: mcp_server_memory_growth <= GROWTH, mcp_server_descriptors_growth <= DESCRIPTORS, mcp_server_sessions_after
+ * and mcp_server_streams_after 0 or less (all only with MCP_METRICS_URL; mcp_server_memory_samples and
+ * mcp_server_numbers_read count beside them), and those of the three scripts, each for its scenario.
+ * mcp_server_memory_slope, its _error and mcp_server_descriptors_after (idle connections of this client are among them)
+ * are reported, and mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams over time.
  */
 
 import exec from 'k6/execution';
@@ -30,37 +33,53 @@ import type { Options, Scenario } from 'k6/options';
 import { plan as planHeartbeats } from './heartbeats.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
-import { memoryGrowth, memorySamples, memorySlope, memorySlopeError } from './lib/metrics.ts';
+import { descriptorsGrowth, memoryGrowth, memorySamples, memorySlope, memorySlopeError } from './lib/metrics.ts';
 import { observe, readAfter } from './lib/own-numbers.ts';
 import type { Flow, Plan } from './lib/plan.ts';
-import { lineThrough } from './lib/regression.ts';
+import { type Line, lineThrough } from './lib/regression.ts';
 import { say } from './lib/say.ts';
 import { ALIVE, backToBefore, beside, type Thresholds } from './lib/thresholds.ts';
 import { plan as planReconnection } from './reconnection.ts';
 import { plan as planSessions } from './sessions.ts';
 
-const DEFAULTS = { DURATION_S: 1800, WARMUP_S: 300, SAMPLE_S: 5, GROWTH: 0 };
-/** Standard errors that the slope of memory must be above its budget before it counts as growth. */
+const DEFAULTS = { DURATION_S: 1800, WARMUP_S: 300, SAMPLE_S: 5, GROWTH: 0, DESCRIPTORS: 0 };
+/** Standard errors that a slope must be above its budget before it counts as growth. */
 const CERTAIN = 3;
+
+interface Sample {
+  /** Minutes since the start. */
+  readonly at: number;
+  readonly value: number;
+}
+
+/** What a minute adds at least, as far as the samples tell. */
+const leastGrowth = ({ slope, error }: Line): number => slope - CERTAIN * error;
 
 /** The reading of the target's numbers while others load it. */
 export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; duration_s: number } {
-  const { DURATION_S, WARMUP_S, SAMPLE_S, GROWTH } = readNumbers('soak', DEFAULTS, __ENV, profile);
+  const { DURATION_S, WARMUP_S, SAMPLE_S, GROWTH, DESCRIPTORS } = readNumbers('soak', DEFAULTS, __ENV, profile);
 
   async function flow(): Promise<void> {
     const started = exec.scenario.startTime;
-    const samples: { at: number; value: number }[] = [];
+    const memories: Sample[] = [];
+    const descriptors: Sample[] = [];
     const over = () => Date.now() - started >= DURATION_S * 1000;
-    await observe(endpoint, SAMPLE_S * 1000, over, ({ memory }, asked) => {
-      if (memory === undefined || asked - started < WARMUP_S * 1000) return;
-      samples.push({ at: (asked - started) / 60_000, value: memory });
+    await observe(endpoint, SAMPLE_S * 1000, over, (reading, asked) => {
+      if (asked - started < WARMUP_S * 1000) return;
+      const at = (asked - started) / 60_000;
+      if (reading.descriptors !== undefined) descriptors.push({ at, value: reading.descriptors });
+      if (reading.memory === undefined) return;
+      memories.push({ at, value: reading.memory });
       memorySamples.add(1);
     });
-    const line = lineThrough(samples);
-    if (!line) return;
-    memorySlope.add(line.slope);
-    memorySlopeError.add(line.error);
-    memoryGrowth.add(line.slope - CERTAIN * line.error);
+    const memory = lineThrough(memories);
+    if (memory) {
+      memorySlope.add(memory.slope);
+      memorySlopeError.add(memory.error);
+      memoryGrowth.add(leastGrowth(memory));
+    }
+    const held = lineThrough(descriptors);
+    if (held) descriptorsGrowth.add(leastGrowth(held));
   }
 
   const looks = endpoint.numbers?.memory !== undefined;
@@ -82,6 +101,8 @@ export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; 
       ? {
           sample: {
             mcp_server_memory_growth: [`value<=${GROWTH}`],
+            // Where they are not told this gauge is never set, and passes.
+            mcp_server_descriptors_growth: [`value<=${DESCRIPTORS}`],
             mcp_server_memory_samples: [`count>=${Math.floor(((DURATION_S - WARMUP_S) / SAMPLE_S) * 0.5)}`],
           },
         }

@@ -1,6 +1,6 @@
 /**
- * The metrics of a server that cannot see its own process (workerd), completed by what Linux tells of it: memory, CPU time
- * and descriptors, under the names that the other runtimes give them.
+ * A server's metrics, completed by what Linux tells of its process: the standard ones of memory, CPU time and descriptors,
+ * where it does not tell them itself. No server sees its descriptors by web standards alone, and workerd sees nothing.
  */
 
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ export interface Completed {
 }
 
 /**
- * Serves the metrics at `url` with those of process `pid` behind them; the header Authorization is handed on.
+ * Serves the metrics at `url`, and behind them those of process `pid` that they lack; the header Authorization is handed on.
  * @returns undefined where the system has no /proc
  */
 export async function completeMetrics(url: string, pid: number): Promise<Completed | undefined> {
@@ -25,7 +25,7 @@ export async function completeMetrics(url: string, pid: number): Promise<Complet
       const answer = await fetch(url, { headers: { authorization } });
       const text = await answer.text();
       response.writeHead(answer.status, { 'content-type': 'text/plain; version=0.0.4' });
-      response.end(answer.ok ? `${text.trimEnd()}\n${processMetrics(pid)}` : text);
+      response.end(answer.ok ? `${text.trimEnd()}\n${missing(text, pid)}` : text);
     } catch (error) {
       response.writeHead(502).end(String(error));
     }
@@ -42,11 +42,15 @@ export async function completeMetrics(url: string, pid: number): Promise<Complet
   };
 }
 
-function processMetrics(pid: number): string {
-  return [
-    `process_resident_memory_bytes ${Math.round(memory({ pid }) * 1024 * 1024)}`,
-    `process_cpu_seconds_total ${cpuTime({ pid })}`,
-    `process_open_fds ${openFiles({ pid })}`,
-    '',
-  ].join('\n');
+function missing(text: string, pid: number): string {
+  const process = { pid };
+  const found: [name: string, value: number][] = [
+    ['process_resident_memory_bytes', Math.round(memory(process) * 1024 * 1024)],
+    ['process_cpu_seconds_total', cpuTime(process)],
+    ['process_open_fds', openFiles(process)],
+  ];
+  return found
+    .filter(([name]) => !text.includes(`\n${name} `))
+    .map(([name, value]) => `${name} ${value}\n`)
+    .join('');
 }

@@ -36,14 +36,13 @@ export async function startTarget(
     env: { ...settings, MCP_METRICS_TOKEN: token },
   });
   const metrics = `${server.origin}/metrics`;
-  const blind = runtime === 'workerd';
-  const completed = blind ? await completeMetrics(metrics, server.pid) : undefined;
+  const completed = await completeMetrics(metrics, server.pid);
   return {
     url: server.url,
     env: {
       MCP_METRICS_URL: completed?.url ?? metrics,
       MCP_METRICS_TOKEN: token,
-      ...(blind && completed === undefined && { MCP_METRICS_MEMORY: 'none' }),
+      ...(runtime === 'workerd' && completed === undefined && { MCP_METRICS_MEMORY: 'none' }),
       ...(everything && { ...CLOSE, ...CHANGE }),
     },
     async stop() {

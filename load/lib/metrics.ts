@@ -74,4 +74,6 @@ export const memorySlope = new Gauge('mcp_server_memory_slope');
 export const memorySlopeError = new Gauge('mcp_server_memory_slope_error');
 /** The least growth that the samples leave possible (slope less three standard errors), bytes a minute. */
 export const memoryGrowth = new Gauge('mcp_server_memory_growth');
+/** The same of descriptors, a minute. */
+export const descriptorsGrowth = new Gauge('mcp_server_descriptors_growth');
 export const memorySamples = new Counter('mcp_server_memory_samples');
