@@ -27,7 +27,7 @@
  */
 
 import exec from 'k6/execution';
-import { beatsDue, holdFor } from './lib/accounting.ts';
+import { beatsDue, beatsIn, holdFor } from './lib/accounting.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
 import { type Peer, succeeded } from './lib/jsonrpc.ts';
@@ -81,7 +81,11 @@ interface Held {
 }
 
 /** @param fixed what a script that runs this one beside others decides */
-export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof DEFAULTS> = {}): Plan & { flow: Flow } {
+export function plan(
+  endpoint: Endpoint,
+  profile: string,
+  fixed: Partial<typeof DEFAULTS> = {},
+): Plan & { flow: Flow; beat_ms: number } {
   const knobs = readNumbers('heartbeats', DEFAULTS, __ENV, profile, fixed);
   const { STREAMS, VUS, HOLD_MS, HEARTBEAT_MS, LATE_MS, CALLS_PER_S, OBSERVE_S, P95_MS } = knobs;
   const [revision = ''] = endpoint.revisions;
@@ -98,7 +102,7 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     const observing = first ? observe(endpoint, OBSERVE_S * 1000, () => progress.over) : undefined;
     for (let count = 0; count < share; count++) {
       const peer = stateless ? statelessPeer(revision) : await openSession(endpoint, revision);
-      if (peer) streams.push(hold({ peer, calling: undefined }, open, target.deletes && !stateless));
+      if (peer) streams.push(hold({ peer, calling: undefined }, open, target));
       else streamCutEarly.add(true);
       // Without a handshake nothing spreads the openings.
       if (stateless) await pause(5);
@@ -109,16 +113,17 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     await observing;
   }
 
-  async function hold(held: Held, open: Set<Held>, deletes: boolean): Promise<void> {
+  async function hold(held: Held, open: Set<Held>, { deletes, greetings }: Target): Promise<void> {
+    const ends = deletes && !stateless;
     const end = { asked: false };
     let early = false;
-    const timeout_ms = deletes ? hold_ms + CLOSE_MS : hold_ms;
+    const timeout_ms = ends ? hold_ms + CLOSE_MS : hold_ms;
     const stream = openOne(held.peer, timeout_ms).then((response) => {
-      early = deletes ? !end.asked : response.error_code !== TIMED_OUT;
+      early = ends ? !end.asked : response.error_code !== TIMED_OUT;
       return response;
     });
     open.add(held);
-    if (deletes) {
+    if (ends) {
       await Promise.race([stream, pause(hold_ms)]);
       open.delete(held);
       await held.calling;
@@ -127,8 +132,8 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     }
     const response = await stream;
     open.delete(held);
-    if (!deletes && !stateless) await endSession(endpoint, held.peer);
-    judge(response, early, deletes);
+    if (!ends && !stateless) await endSession(endpoint, held.peer);
+    judge(response, early, ends, greetings[revision] ?? 0);
   }
 
   function openOne(peer: Peer, timeout_ms: number): Promise<Response> {
@@ -136,17 +141,15 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     return stateless ? listen(endpoint, peer, uniqueId(), options) : openStream(endpoint, peer, '', options);
   }
 
-  function judge(response: Response, early: boolean, deletes: boolean): void {
+  function judge(response: Response, early: boolean, ended: boolean, greeting: number): void {
     streamCutEarly.add(early);
     if (early) return;
     streamsHeld.add(1);
     streamOpen.add(response.timings.waiting);
-    streamsUnclosed.add(deletes && response.error_code === TIMED_OUT ? 1 : 0);
+    streamsUnclosed.add(ended && response.error_code === TIMED_OUT ? 1 : 0);
     if (HEARTBEAT_MS === 0) return;
     const life_ms = response.timings.receiving;
-    const { comments, events } = readStream(bodyOf(response));
-    // A server may let the next heartbeat go after it has said something.
-    const beats = comments + events.filter(({ data }) => data !== '').length;
+    const beats = beatsIn(readStream(bodyOf(response)), greeting);
     heartbeatsSeen.add(beats);
     heartbeatShortfall.add(beats < beatsDue(life_ms, HEARTBEAT_MS, LATE_MS));
     if (beats > 0) heartbeatPeriod.add(life_ms / beats);
@@ -179,6 +182,7 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
 
   return {
     flow,
+    beat_ms: HEARTBEAT_MS,
     scenarios: {
       heartbeats: {
         executor: 'per-vu-iterations',
@@ -214,7 +218,7 @@ const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.jso
 
 export const options = optionsOf(own, endpoint.numbers !== undefined);
 export const setup = (): Promise<Target> =>
-  checkTarget(endpoint, 'heartbeats', { sessions: true, stream: true, call: true });
+  checkTarget(endpoint, 'heartbeats', { sessions: true, stream: true, call: true, beat_ms: own.beat_ms });
 export const heartbeats = own.flow;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
 export default heartbeats;

@@ -58,7 +58,14 @@ export const options: Options = {
 };
 
 export async function setup(): Promise<Called> {
-  const needs = { sessions: true, call: true, stream: true, sequence: stateful.revisions.length > 0, change: true };
+  const needs = {
+    sessions: true,
+    call: true,
+    stream: true,
+    sequence: stateful.revisions.length > 0,
+    change: true,
+    beat_ms: ofStateful.heartbeats.beat_ms,
+  };
   return ofBoth.calls.prepare(await checkTarget(endpoint, 'smoke', needs, ofStateful.reconnection.events));
 }
 export const { flow: calls, finish: teardown } = ofBoth.calls;

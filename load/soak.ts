@@ -16,7 +16,7 @@
  *
  * Knobs (-e NAME=value; -e PROFILE=soak by default, or smoke or ci; see load/lib/config.ts for the target's own):
  *   DURATION_S        1800   s
- *   WARMUP_S          300    s that are not judged
+ *   WARMUP_S          300    s that are not judged; what the target remembers of ended sessions must be full by then
  *   SAMPLE_S          5      s between two readings of the target's numbers
  *   GROWTH            0      bytes/minute of memory that may be lost
  *   DESCRIPTORS       0      descriptors/minute that may be lost
@@ -61,25 +61,25 @@ export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; 
 
   async function flow(): Promise<void> {
     const started = exec.scenario.startTime;
-    const memories: Sample[] = [];
-    const descriptors: Sample[] = [];
+    const used: Sample[] = [];
+    const held: Sample[] = [];
     const over = () => Date.now() - started >= DURATION_S * 1000;
-    await observe(endpoint, SAMPLE_S * 1000, over, (reading, asked) => {
+    await observe(endpoint, SAMPLE_S * 1000, over, ({ memory, descriptors }, asked) => {
       if (asked - started < WARMUP_S * 1000) return;
       const at = (asked - started) / 60_000;
-      if (reading.descriptors !== undefined) descriptors.push({ at, value: reading.descriptors });
-      if (reading.memory === undefined) return;
-      memories.push({ at, value: reading.memory });
+      // At each sample, so that a run that is interrupted has its verdict too.
+      if (descriptors !== undefined) held.push({ at, value: descriptors });
+      const descriptorsLine = lineThrough(held);
+      if (descriptorsLine) descriptorsGrowth.add(leastGrowth(descriptorsLine));
+      if (memory === undefined) return;
+      used.push({ at, value: memory });
       memorySamples.add(1);
+      const memoryLine = lineThrough(used);
+      if (!memoryLine) return;
+      memorySlope.add(memoryLine.slope);
+      memorySlopeError.add(memoryLine.error);
+      memoryGrowth.add(leastGrowth(memoryLine));
     });
-    const memory = lineThrough(memories);
-    if (memory) {
-      memorySlope.add(memory.slope);
-      memorySlopeError.add(memory.error);
-      memoryGrowth.add(leastGrowth(memory));
-    }
-    const held = lineThrough(descriptors);
-    if (held) descriptorsGrowth.add(leastGrowth(held));
   }
 
   const looks = endpoint.numbers?.memory !== undefined;
@@ -146,7 +146,7 @@ export const options: Options = {
 export async function setup(): Promise<Target> {
   if (!endpoint.numbers)
     say('Without MCP_METRICS_URL the memory, sessions and streams of the target are not looked at');
-  const needs = { sessions: true, call: true, stream: true, sequence: !stateless, memory: true };
+  const needs = { sessions: true, call: true, stream: true, sequence: !stateless, memory: true, beat_ms: held.beat_ms };
   return checkTarget(endpoint, 'soak', needs, resumed.events);
 }
 export const sample = own.flow;

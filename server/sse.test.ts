@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { manualClock } from './clock.ts';
+import { type Clock, manualClock } from './clock.ts';
 import { EventStream, heartbeat, type StreamLimits, type StreamOwner, streamCounts } from './sse.ts';
 
 const LIMITS = { events: 1000, bytes: 100_000, ahead: 1000, total: 1_000_000 };
@@ -178,6 +178,31 @@ test('quiet connections get a beat in every interval from one timer, which ends 
   for (const reader of readers) await reader.cancel();
   assert.equal(clock.pending, 0);
   assert.equal(counts.open, 0);
+});
+
+test('where each connection has a timer of its own, timers that are late do not slow the beat', async () => {
+  const clock = manualClock();
+  const LATE_MS = 200;
+  const late: Clock = {
+    ...clock,
+    after: (ms, run) => clock.after(ms + LATE_MS, run),
+    every(ms, run) {
+      let stop = clock.after(ms + LATE_MS, function again() {
+        stop = clock.after(ms + LATE_MS, again);
+        run();
+      });
+      return () => stop();
+    },
+  };
+  const counts = streamCounts();
+  const shared = { clock: late, heartbeat: heartbeat(late, 6000, 60_000, false), counts, limits: LIMITS };
+  const reader = reading(new EventStream(shared, { id: 's' }).connect());
+  const text = reader.all();
+  await clock.advance(60_000 + LATE_MS);
+  assert.equal(counts.beats, 10);
+  await reader.cancel();
+  assert.equal((await text).length, 10 * ': \n\n'.length);
+  assert.equal(clock.pending, 0);
 });
 
 test('a reader that takes nothing for the stall time is cut', async () => {

@@ -467,7 +467,16 @@ export function heartbeat(clock: Clock, interval_ms: number, stall_ms: number, s
   if (!shared) {
     return {
       watch(connection) {
-        connection.beats = clock.every(interval_ms, () => connection.beat(missable));
+        let due = clock.now();
+        // From the time that was due, not from now: workerd's intervals add up how late each was.
+        const wait = () => {
+          due = Math.max(due + interval_ms, clock.now());
+          connection.beats = clock.after(due - clock.now(), () => {
+            wait();
+            connection.beat(missable);
+          });
+        };
+        wait();
       },
       leave(connection) {
         (connection.beats as () => void)();

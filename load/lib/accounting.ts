@@ -1,6 +1,7 @@
 /** What came of a numbered stream, and what a quiet stream should have had. Pure. */
 
 import { type Message, parseMessage } from './jsonrpc.ts';
+import type { StreamBody } from './sse.ts';
 
 /** Counts of one stream's events, the answer of its call included. */
 export interface Account {
@@ -74,6 +75,18 @@ export class Ledger {
  */
 export function beatsDue(life_ms: number, period_ms: number, late_ms: number): number {
   return period_ms <= 0 ? 0 : Math.max(0, Math.floor((life_ms - late_ms) / period_ms));
+}
+
+/**
+ * Heartbeats of a quiet stream: its comments, and its events that say something, as a server may let the next heartbeat go
+ * after one; less its greeting.
+ */
+export function beatsIn({ comments, events }: StreamBody, greeting: number): number {
+  return Math.max(0, signsOfLife({ comments, events }) - greeting);
+}
+
+export function signsOfLife({ comments, events }: Pick<StreamBody, 'comments' | 'events'>): number {
+  return comments + events.filter(({ data }) => data !== '').length;
 }
 
 /**

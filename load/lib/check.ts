@@ -4,6 +4,7 @@
  */
 
 import exec from 'k6/execution';
+import { signsOfLife } from './accounting.ts';
 import { type Endpoint, isStateless, type Tool, withNumbers } from './config.ts';
 import { type Peer, post, responseIn, saidIn, succeeded } from './jsonrpc.ts';
 import {
@@ -25,6 +26,7 @@ import {
 } from './mcp.ts';
 import { type Reading, readNumbersOf } from './own-numbers.ts';
 import { readStream } from './sse.ts';
+import { pause } from './time.ts';
 
 /** What a script cannot do without, beside a target that speaks the revision. */
 export interface Needs {
@@ -38,6 +40,8 @@ export interface Needs {
   readonly sequence?: boolean;
   /** A stream that is open and quiet: GET, or subscriptions/listen in 2026-07-28. */
   readonly stream?: boolean;
+  /** Time between two heartbeats that are counted on such a stream, ms; 0 where it has none. */
+  readonly beat_ms?: number;
   /** The tool that changes something, where one is named. */
   readonly change?: boolean;
   /** The target's own numbers tell its memory, where they are told at all. */
@@ -48,6 +52,8 @@ export interface Needs {
 export interface Target {
   /** Clients may end their sessions (DELETE). */
   readonly deletes: boolean;
+  /** By revision: comments and events that a quiet stream begins with, which are no heartbeats. */
+  readonly greetings: Readonly<Record<string, number>>;
   /** What the target told of itself before the run. */
   readonly before: Reading | undefined;
 }
@@ -74,6 +80,7 @@ export async function checkTarget(endpoint: Endpoint, script: string, needs: Nee
     );
   }
   let deletes = true;
+  const greetings: Record<string, number> = {};
   for (const revision of endpoint.revisions) {
     if (isStateless(revision)) {
       if (needs.era === 'stateful') {
@@ -81,13 +88,15 @@ export async function checkTarget(endpoint: Endpoint, script: string, needs: Nee
           `${script} needs sessions, which revision ${revision} has not; calls, listen, heartbeats and soak apply to it`,
         );
       }
-      await checkStateless(endpoint, revision, needs);
+      greetings[revision] = await checkStateless(endpoint, revision, needs);
     } else {
       if (needs.era === 'stateless') stop(`${script} needs revision 2026-07-28 or later, MCP_REVISION is ${revision}`);
-      deletes = await checkStateful(endpoint, revision, needs, events);
+      const found = await checkStateful(endpoint, revision, needs, events);
+      deletes = found.deletes;
+      greetings[revision] = found.greeting;
     }
   }
-  return { deletes, before };
+  return { deletes, greetings, before };
 }
 
 /** Ends the run with one line. */
@@ -96,7 +105,12 @@ export function stop(line: string): never {
   throw new Error(line);
 }
 
-async function checkStateful(endpoint: Endpoint, revision: string, needs: Needs, events: number): Promise<boolean> {
+async function checkStateful(
+  endpoint: Endpoint,
+  revision: string,
+  needs: Needs,
+  events: number,
+): Promise<{ deletes: boolean; greeting: number }> {
   const begun = await initialize(endpoint, revision, 'check');
   refuseWhatIsNoAnswer(endpoint, begun, revision);
   const { protocolVersion } = begun.message?.result ?? {};
@@ -113,13 +127,13 @@ async function checkStateful(endpoint: Endpoint, revision: string, needs: Needs,
   if (!(await initialized(endpoint, peer, 'check'))) stop(`${endpoint.url} refuses notifications/initialized`);
   await checkTools(endpoint, peer, needs);
   if (needs.sequence) await checkSequence(endpoint, peer, events);
-  if (needs.stream) await checkStream(endpoint, peer);
-  if (peer.session === undefined) return false;
+  const greeting = needs.stream ? await checkStream(endpoint, peer, needs.beat_ms ?? 0) : 0;
+  if (peer.session === undefined) return { deletes: false, greeting };
   const ended = await endSession(endpoint, peer, 'check');
-  return ended.status !== 405;
+  return { deletes: ended.status !== 405, greeting };
 }
 
-async function checkStateless(endpoint: Endpoint, revision: string, needs: Needs): Promise<void> {
+async function checkStateless(endpoint: Endpoint, revision: string, needs: Needs): Promise<number> {
   const peer = statelessPeer(revision);
   const found = await ask(endpoint, peer, 'server/discover', {}, 'discover', { name: 'check' });
   refuseWhatIsNoAnswer(endpoint, found, revision);
@@ -130,7 +144,7 @@ async function checkStateless(endpoint: Endpoint, revision: string, needs: Needs
     );
   }
   await checkTools(endpoint, peer, needs);
-  if (needs.stream) await checkStream(endpoint, peer);
+  return needs.stream ? checkStream(endpoint, peer, needs.beat_ms ?? 0) : 0;
 }
 
 /** Ends the run when an answer to the first request of a revision is not one of MCP. */
@@ -231,12 +245,12 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number): Pr
   }
 }
 
-/** The first byte of a quiet stream must come while it is open. */
-async function checkStream(endpoint: Endpoint, peer: Peer): Promise<void> {
-  const options = { name: 'check', timeout_ms: LOOK_MS, expected: CUT };
-  const response = isStateless(peer.revision)
-    ? await listen(endpoint, peer, 'listen', options)
-    : await openStream(endpoint, peer, '', options);
+/**
+ * The first byte of a quiet stream must come while it is open.
+ * @returns its greeting
+ */
+async function checkStream(endpoint: Endpoint, peer: Peer, beat_ms: number): Promise<number> {
+  const response = await look(endpoint, peer, LOOK_MS);
   const what = isStateless(peer.revision) ? 'subscriptions/listen' : 'a GET for an event stream';
   if (response.status >= 400) stop(`${endpoint.url} answers ${what} with ${response.status}`);
   if (response.status > 0 && !contentTypeOf(response).includes('text/event-stream')) {
@@ -247,4 +261,30 @@ async function checkStream(endpoint: Endpoint, peer: Peer): Promise<void> {
       `The first byte of a quiet stream did not come within ${LOOK_MS} ms: a proxy on the way to ${endpoint.url} buffers`,
     );
   }
+  return beat_ms > 0 ? greetingOf(endpoint, peer, beat_ms) : 0;
+}
+
+/** A quiet stream, cut by this client. */
+function look(endpoint: Endpoint, peer: Peer, timeout_ms: number): Promise<Response> {
+  const options = { name: 'check', timeout_ms, expected: CUT };
+  return isStateless(peer.revision)
+    ? listen(endpoint, peer, `listen-${looks++}`, options)
+    : openStream(endpoint, peer, '', options);
+}
+
+let looks = 0;
+
+/**
+ * What comes with each short look at a new stream is its greeting. Three looks, a quarter of a period each and all within
+ * one period: a heartbeat comes in one of them at most, whatever its phase.
+ */
+async function greetingOf(endpoint: Endpoint, peer: Peer, beat_ms: number): Promise<number> {
+  const look_ms = Math.min(LOOK_MS, beat_ms / 4);
+  let greeting = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < 3 && greeting > 0; count++) {
+    if (count > 0) await pause(Math.min(LOOK_MS, beat_ms) / 16);
+    const response = await look(endpoint, peer, look_ms);
+    greeting = Math.min(greeting, signsOfLife(readStream(bodyOf(response))));
+  }
+  return greeting;
 }

@@ -52,6 +52,14 @@ function red({ metrics }: Result): string[] {
     .sort();
 }
 
+/** Right, and a stranger to these scripts: it begins each stream with a comment. */
+const greets: Mutation = {
+  stream: ({ send }) => {
+    send(': welcome');
+    return send;
+  },
+};
+
 describe('mutants', { concurrency: AT_ONCE }, () => {
   for (const { name, script, red: expected, near = [], mutation } of MUTANTS) {
     test(`${script}: a server that ${name}`, { timeout: 60_000 }, async () => {
@@ -66,7 +74,7 @@ describe('mutants', { concurrency: AT_ONCE }, () => {
   }
   for (const script of new Set(MUTANTS.map(({ script }) => script))) {
     test(`${script}: a server that is right`, { timeout: 60_000 }, async () => {
-      const result = await loaded(script, { stream: ({ send }) => send }, true);
+      const result = await loaded(script, greets, true);
       assert.deepEqual(red(result), [], result.reason);
       assert.equal(result.exitCode, 0, result.reason);
     });

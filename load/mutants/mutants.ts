@@ -73,6 +73,17 @@ const dropsTenthBeat = (): Mutation =>
     };
   });
 
+/** A comment that is no heartbeat does not make up for one. */
+const greetsAndDropsTenthBeat = (): Mutation => {
+  const drops = dropsTenthBeat();
+  return {
+    stream: (stream) => {
+      if (quiet(stream)) stream.send(': welcome');
+      return drops.stream?.(stream) ?? stream.send;
+    },
+  };
+};
+
 /** Each beat is later than the one before by a fifth of a period more. */
 const beatsLate = (): Mutation =>
   streams(quiet, ({ send }) => {
@@ -179,6 +190,13 @@ export const MUTANTS: readonly Mutant[] = [
     red: ['mcp_heartbeat_shortfall'],
     near: ['mcp_heartbeats'],
     mutation: dropsTenthBeat,
+  },
+  {
+    name: 'greets each stream and drops every tenth heartbeat',
+    script: 'heartbeats',
+    red: ['mcp_heartbeat_shortfall'],
+    near: ['mcp_heartbeats'],
+    mutation: greetsAndDropsTenthBeat,
   },
   {
     name: 'beats late',
