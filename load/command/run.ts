@@ -92,7 +92,8 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
       interrupt,
     );
   } finally {
-    await own?.stop();
+    const ended = await own?.stop();
+    if (ended !== undefined) say(`error: ${ended}`);
   }
   // The run was refused before it measured anything: one line says why.
   if (ran.duration_ms === 0 || NOT_RUN.includes(ran.exit_code)) {

@@ -9,7 +9,8 @@ export interface OwnTarget {
   readonly url: string;
   /** What the scripts have to be told of it. */
   readonly env: Readonly<Record<string, string>>;
-  stop(): Promise<void>;
+  /** @returns one line when it had ended by itself before */
+  stop(): Promise<string | undefined>;
 }
 
 /** The everything server has the tools that change something or close their stream, which the standard one lacks. */
@@ -47,7 +48,11 @@ export async function startTarget(
     },
     async stop() {
       completed?.close();
+      const ended = await Promise.race([server.exit, undefined]);
       await server.stop();
+      if (ended === undefined) return undefined;
+      const last = server.stderr().trim().split('\n').at(-1) ?? '';
+      return `The server on ${runtime} ended by itself (${ended.signal ?? `code ${ended.code}`})${last && `: ${last}`}`;
     },
   };
 }
