@@ -6,10 +6,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { request as ask, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type Result, runScript } from './host/engine.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -65,6 +66,25 @@ const right: Answer = (message, request, response) => {
   return true;
 };
 
+/** Right in both eras: it numbers too, and its streams come while they are open. */
+const rightInBoth: Answer = (message, request, response) => {
+  if (message.method === 'server/discover') result(response, message, { supportedVersions: ['2026-07-28'] });
+  else if (message.method === 'subscriptions/listen') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(':\n\n');
+  } else if (calls('countdown', message)) {
+    const list = numbered(message, 5);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    list.forEach((one, at) => {
+      setTimeout(() => {
+        response.write(`id: e-${at}\ndata: ${JSON.stringify(one)}\n\n`);
+        if (at === list.length - 1) response.end();
+      }, at * 50);
+    });
+  } else return right(message, request, response);
+  return true;
+};
+
 const calls = (name: string, { method, params }: Message) => method === 'tools/call' && params.name === name;
 
 interface Case {
@@ -90,6 +110,21 @@ const CASES: Readonly<Record<string, Case>> = {
       return true;
     },
     line: /answers 401: give a token with MCP_AUTHORIZATION/,
+  },
+  'an answer that does not end': {
+    script: 'sessions',
+    env: { MCP_TIMEOUT_MS: '300' },
+    answer: (_message, _request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
+      return true;
+    },
+    line: /begins an answer to the first request and does not end it within 300 ms: request timeout/,
+  },
+  'a numbered tool that is over before the storm': {
+    script: 'storm',
+    env: { MCP_SEQUENCE_ARGUMENTS: '{}', EVENTS: '5', EVERY_MS: '1000', OPEN_S: '3' },
+    answer: rightInBoth,
+    line: /The tool "countdown" is over after \d+ ms, and has to last 3000 ms; see MCP_SEQUENCE_ARGUMENTS/,
   },
   '404 is another path': {
     script: 'sessions',
@@ -343,4 +378,197 @@ describe('the check before a run', { concurrency: 4 }, () => {
       server.close();
     }
   });
+});
+
+/** The scripts' own revisions are 2025-11-25, 2026-07-28 for listen, and both for calls and smoke. */
+const SCRIPTS = ['sessions', 'heartbeats', 'reconnection', 'storm', 'calls', 'listen', 'soak', 'smoke'];
+
+/** What stands in the way of every script, and of some. */
+const OBSTACLES: Readonly<Record<string, { readonly answer: Answer; readonly line: (script: string) => string }>> = {
+  'answers HTML': {
+    answer: (_message, _request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<html>Welcome</html>');
+      return true;
+    },
+    line: () => 'URL answers 200 with HTML, not MCP: is the path right?',
+  },
+  'wants a token': {
+    answer: (_message, _request, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+      return true;
+    },
+    line: () => 'URL answers 401: give a token with MCP_AUTHORIZATION',
+  },
+  'speaks another revision': {
+    answer: (message, _request, response) => {
+      if (message.method !== 'initialize') return false;
+      result(response, message, { protocolVersion: '2025-06-18' }, { 'Mcp-Session-Id': 's' });
+      return true;
+    },
+    line: (script) =>
+      script === 'listen'
+        ? 'URL does not speak revision 2026-07-28: 400 Bad Request (-32600)'
+        : 'URL does not speak revision 2025-11-25: it offers 2025-06-18; say so with MCP_REVISION',
+  },
+};
+
+/** The line without the engine's own words before it. */
+const lineOf = ({ reason }: Result, url: string): string => reason.replace('test aborted: ', '').replaceAll(url, 'URL');
+
+async function tried(script: string, url: string, env: Readonly<Record<string, string>> = {}) {
+  const said: string[] = [];
+  const result = await runScript(`${ROOT}load/${script}.ts`, {
+    env: { PROFILE: 'smoke', MCP_URL: url, ...env },
+    onLog: (_level, text) => said.push(text),
+  });
+  return { result, said, line: lineOf(result, url) };
+}
+
+/** Gives an answer on when it is whole, and a stream without an end never. */
+async function behindBuffer(port: number) {
+  const proxy = createServer((request, response) => {
+    const { method = 'GET', url = '/', headers } = request;
+    const asked = ask({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on('data', (part: Buffer) => parts.push(part));
+      answer.on('end', () => response.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(parts)));
+      answer.on('error', () => response.destroy());
+    });
+    asked.on('error', () => response.destroy());
+    response.on('close', () => asked.destroy());
+    request.pipe(asked);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/mcp`,
+    close: () => {
+      proxy.closeAllConnections();
+      proxy.close();
+    },
+  };
+}
+
+describe('every script', { concurrency: 4 }, () => {
+  for (const script of SCRIPTS) {
+    for (const [name, { answer, line }] of Object.entries(OBSTACLES)) {
+      test(`${script} on a server that ${name}`, async () => {
+        const server = await listening(answer);
+        try {
+          const found = await tried(script, `http://127.0.0.1:${server.port}/mcp`);
+          assert.equal(found.line, line(script));
+          assert.equal(found.result.exitCode, 108);
+          // `listen` and `soak` say what they will not look at.
+          assert.ok(found.said.length <= 1, found.said.join('\n'));
+          assert.equal(server.asked(), 1);
+        } finally {
+          server.close();
+        }
+      });
+    }
+
+    test(`${script} on a server that is not there`, async () => {
+      const server = await listening(right);
+      server.close();
+      const { line, result } = await tried(script, `http://127.0.0.1:${server.port}/mcp`);
+      assert.equal(line, 'URL cannot be reached: dial: connection refused');
+      assert.equal(result.exitCode, 108);
+    });
+  }
+
+  for (const script of ['sessions', 'heartbeats', 'reconnection', 'storm', 'soak', 'smoke']) {
+    test(`${script} on a server without sessions`, async () => {
+      const server = await listening((message, request, response) => {
+        if (message.method !== 'initialize') return rightInBoth(message, request, response);
+        result(response, message, { protocolVersion: '2025-11-25', capabilities: {} });
+        return true;
+      });
+      try {
+        const found = await tried(script, `http://127.0.0.1:${server.port}/mcp`);
+        assert.equal(found.line, 'URL keeps no sessions: its answer to initialize has no Mcp-Session-Id');
+        assert.equal(found.result.exitCode, 108);
+        assert.equal(server.asked(), 1);
+      } finally {
+        server.close();
+      }
+    });
+  }
+
+  for (const script of ['heartbeats', 'listen', 'reconnection', 'storm', 'soak', 'smoke']) {
+    test(`${script} through a proxy that buffers`, async () => {
+      const server = await listening(rightInBoth);
+      const proxy = await behindBuffer(server.port);
+      try {
+        const found = await tried(script, proxy.url);
+        assert.equal(
+          found.line,
+          script === 'heartbeats' || script === 'listen'
+            ? 'The first byte of a quiet stream did not come within 1000 ms: a proxy on the way to URL buffers'
+            : 'URL sends the first byte of a stream only when the call is over: a proxy on the way buffers',
+        );
+        assert.equal(found.result.exitCode, 108);
+      } finally {
+        proxy.close();
+        server.close();
+      }
+    });
+  }
+
+  test('calls need no sessions, and no stream', async () => {
+    const server = await listening((message, request, response) => {
+      if (message.method !== 'initialize') return rightInBoth(message, request, response);
+      result(response, message, { protocolVersion: '2025-11-25', capabilities: {} });
+      return true;
+    });
+    const proxy = await behindBuffer(server.port);
+    try {
+      const { result } = await tried('calls', proxy.url, { RATES: '10', STEP_S: '1', MIN_RATE: '10' });
+      assert.equal(result.exitCode, 0, result.reason);
+      assert.ok((result.metrics.mcp_calls?.values.count ?? 0) >= 9);
+    } finally {
+      proxy.close();
+      server.close();
+    }
+  });
+});
+
+test('a stream that greets and says no more has no heartbeats, also where the server hears late that a client is gone', async () => {
+  let sessions = 0;
+  const busy = new Set<string>();
+  const server = await listening((message, request, response) => {
+    const id = String(request.headers['mcp-session-id']);
+    if (message.method === 'initialize') {
+      const headers = { 'Mcp-Session-Id': `s-${++sessions}` };
+      result(response, message, { protocolVersion: '2025-11-25', capabilities: {} }, headers);
+    } else if (request.method === 'GET' && busy.has(id)) {
+      response.writeHead(409).end();
+    } else if (request.method === 'GET') {
+      busy.add(id);
+      right(message, request, response);
+    } else if (request.method === 'DELETE') {
+      response.writeHead(204).end();
+      streams.get(id)?.end();
+    } else return right(message, request, response);
+    if (request.method === 'GET') streams.set(id, response);
+    return true;
+  });
+  const streams = new Map<string, ServerResponse>();
+  try {
+    const { metrics, exitCode } = await runScript(`${ROOT}load/heartbeats.ts`, {
+      env: {
+        MCP_URL: `http://127.0.0.1:${server.port}/mcp`,
+        STREAMS: '4',
+        VUS: '1',
+        HEARTBEAT_MS: '1000',
+        HOLD_MS: '1000',
+      },
+      onLog: () => {},
+    });
+    assert.equal(exitCode, 99);
+    assert.equal(metrics.mcp_heartbeat_shortfall?.values.rate, 1);
+    assert.equal(metrics.mcp_heartbeats?.values.count, 0);
+    assert.equal(metrics.mcp_streams_held?.values.count, 4);
+  } finally {
+    server.close();
+  }
 });

@@ -16,7 +16,7 @@
  *   OPEN_S            10     s to open them all in; then the changes begin
  *   CHANGES           20     changes; 0 without MCP_CHANGE_TOOL
  *   EVERY_MS          500    ms between two changes
- *   TAIL_MS           3000   ms that streams stay open after the last change
+ *   TAIL_MS           3000   ms that streams stay open after the last change; two heartbeats and more where it has any
  *   COALESCES         0      1: the server may tell several changes as one, so each stream must hear at least one
  *   HEARTBEAT_MS      6000   ms between two heartbeats of the target; 0 where it has none
  *   LATE_MS           250    ms that a heartbeat may be late
@@ -28,12 +28,12 @@
  *
  * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0, mcp_stream_cut_early 0, mcp_streams_late 0
  * (else OPEN_S is too short), mcp_heartbeat_shortfall < 0.01, mcp_stream_open_ms p(95) within P95_MS; beside them
- * mcp_streams_held, mcp_changes_made and mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes and
+ * mcp_streams_held, mcp_changes_made, mcp_heartbeats and mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes and
  * mcp_server_streams are reported.
  */
 
 import exec from 'k6/execution';
-import { beatsDue, heardOf } from './lib/accounting.ts';
+import { beatsDue, heardOf, holdFor } from './lib/accounting.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, readEndpoint, readNumbers } from './lib/config.ts';
 import { succeeded } from './lib/jsonrpc.ts';
@@ -78,22 +78,26 @@ export function plan(
   endpoint: Endpoint,
   profile: string,
   fixed: Partial<typeof DEFAULTS> = {},
-): Plan & { flow: Flow; change: Flow } {
+): Plan & { flow: Flow; change: Flow; beat_ms: number } {
   const knobs = readNumbers('listen', DEFAULTS, __ENV, profile, fixed);
   const { STREAMS, VUS, OPEN_S, EVERY_MS, TAIL_MS, COALESCES, HEARTBEAT_MS, LATE_MS, OBSERVE_S, P95_MS } = knobs;
   const changes = endpoint.change ? knobs.CHANGES : 0;
   const share = Math.ceil(STREAMS / VUS);
   const [revision = ''] = endpoint.revisions;
   const changing_ms = changes * EVERY_MS;
+  // So long that each stream owes a heartbeat of its own.
+  const tail_ms = HEARTBEAT_MS > 0 ? Math.max(TAIL_MS, holdFor(2 * HEARTBEAT_MS, HEARTBEAT_MS, LATE_MS)) : TAIL_MS;
 
-  async function flow(): Promise<void> {
+  async function flow({ greetings }: Target): Promise<void> {
     const changesFrom = exec.scenario.startTime + OPEN_S * 1000;
-    const until = changesFrom + changing_ms + TAIL_MS;
+    const until = changesFrom + changing_ms + tail_ms;
+    // The acknowledgement is an event; what else there is are comments.
+    const greeting = Math.max(0, (greetings[revision] ?? 0) - 1);
     const streams: Promise<void>[] = [];
     const first = exec.scenario.iterationInTest === 0;
     const observing = first ? observe(endpoint, OBSERVE_S * 1000, () => Date.now() >= until) : undefined;
     for (let count = 0; count < share; count++) {
-      streams.push(hear(changesFrom, until));
+      streams.push(hear(changesFrom, until, greeting));
       // Half of the time to open is left to those that open slowly.
       await pause((OPEN_S * 500) / share);
     }
@@ -101,7 +105,7 @@ export function plan(
     await observing;
   }
 
-  async function hear(changesFrom: number, until: number): Promise<void> {
+  async function hear(changesFrom: number, until: number, greeting: number): Promise<void> {
     const id = uniqueId();
     const asked = Date.now();
     const options = { name: 'listen', timeout_ms: until - asked, expected: CUT };
@@ -123,10 +127,11 @@ export function plan(
     eventsDuplicated.add(heard.repeated);
     eventsForeign.add(heard.foreign);
     if (HEARTBEAT_MS === 0) return;
-    heartbeats.add(comments);
+    const beats = Math.max(0, comments - greeting);
+    heartbeats.add(beats);
     // A server may keep silent about its life while it says something.
     const quiet_ms = response.timings.receiving - changing_ms;
-    heartbeatShortfall.add(comments < beatsDue(quiet_ms, HEARTBEAT_MS, LATE_MS) - 1);
+    heartbeatShortfall.add(beats < beatsDue(quiet_ms, HEARTBEAT_MS, LATE_MS) - 1);
   }
 
   async function change(): Promise<void> {
@@ -141,11 +146,12 @@ export function plan(
   }
 
   const all = share * VUS;
-  const length_s = Math.ceil(OPEN_S + (changing_ms + TAIL_MS) / 1000 + 30);
+  const length_s = Math.ceil(OPEN_S + (changing_ms + tail_ms) / 1000 + 30);
   const seen = all * (COALESCES > 0 ? Math.min(1, changes) : changes);
   return {
     flow,
     change,
+    beat_ms: HEARTBEAT_MS,
     scenarios: {
       listen: { executor: 'per-vu-iterations', exec: 'listen', vus: VUS, iterations: 1, maxDuration: `${length_s}s` },
       ...(changes > 0 && {
@@ -166,7 +172,7 @@ export function plan(
         mcp_streams_late: ['count==0'],
         mcp_streams_held: [`count>=${all}`],
         mcp_stream_open_ms: [`p(95)<${P95_MS}`],
-        ...(HEARTBEAT_MS > 0 && { mcp_heartbeat_shortfall: ['rate<0.01'] }),
+        ...(HEARTBEAT_MS > 0 && { mcp_heartbeat_shortfall: ['rate<0.01'], mcp_heartbeats: [`count>=${all}`] }),
       },
       ...(changes > 0 && { change: { mcp_changes_made: [`count>=${changes}`] } }),
     },
@@ -179,7 +185,7 @@ const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.jso
 export const options = optionsOf(own, endpoint.numbers !== undefined);
 export async function setup(): Promise<Target> {
   if (!endpoint.change) say('Without MCP_CHANGE_TOOL nothing is changed: the streams are only held');
-  return checkTarget(endpoint, 'listen', { era: 'stateless', stream: true, change: true });
+  return checkTarget(endpoint, 'listen', { era: 'stateless', stream: true, change: true, beat_ms: own.beat_ms });
 }
 export const listen = own.flow;
 export const change = own.change;

@@ -29,6 +29,7 @@
  *
  * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0, mcp_reconnect_ok 1, mcp_resume_ms p(95)
  * within P95_MS; beside them mcp_events_seen and mcp_reconnects count, and mcp_streams_cut by who cut (`how`).
+ * mcp_streams_unclosed is reported: streams that stayed open after the answer, which a server should not let them.
  */
 
 import { checkTarget, type Target } from './lib/check.ts';

@@ -64,6 +64,7 @@ export async function setup(): Promise<Called> {
     stream: true,
     sequence: stateful.revisions.length > 0,
     change: true,
+    lasts_ms: ofStateful.storm.lasts_ms,
     beat_ms: ofStateful.heartbeats.beat_ms,
   };
   return ofBoth.calls.prepare(await checkTarget(endpoint, 'smoke', needs, ofStateful.reconnection.events));

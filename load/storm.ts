@@ -56,7 +56,7 @@ export function plan(
   endpoint: Endpoint,
   profile: string,
   fixed: Partial<typeof DEFAULTS> = {},
-): Plan & { flow: Flow; events: number } {
+): Plan & { flow: Flow; events: number; lasts_ms: number } {
   const knobs = readNumbers('storm', DEFAULTS, __ENV, profile, fixed);
   const { STREAMS, VUS, OPEN_S, EVENTS, EVERY_MS, AGAIN_MS, BACK_MS, OBSERVE_S, GIVE_UP_MS } = knobs;
   if (EVENTS * EVERY_MS <= OPEN_S * 1000) {
@@ -118,6 +118,7 @@ export function plan(
   return {
     flow,
     events: EVENTS,
+    lasts_ms: OPEN_S * 1000,
     scenarios: {
       storm: {
         executor: 'per-vu-iterations',
@@ -143,7 +144,12 @@ const own = plan(endpoint, __ENV.PROFILE ? open(`./profiles/${__ENV.PROFILE}.jso
 
 export const options = optionsOf(own, endpoint.numbers !== undefined);
 export const setup = (): Promise<Target> =>
-  checkTarget(endpoint, 'storm', { era: 'stateful', sessions: true, sequence: true }, own.events);
+  checkTarget(
+    endpoint,
+    'storm',
+    { era: 'stateful', sessions: true, sequence: true, lasts_ms: own.lasts_ms },
+    own.events,
+  );
 export const storm = own.flow;
 export const teardown = ({ before }: Target): Promise<void> => readAfter(endpoint, before);
 export default storm;

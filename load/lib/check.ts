@@ -40,6 +40,8 @@ export interface Needs {
   readonly sequence?: boolean;
   /** A stream that is open and quiet: GET, or subscriptions/listen in 2026-07-28. */
   readonly stream?: boolean;
+  /** Time that a call of the numbered tool has to last, ms. */
+  readonly lasts_ms?: number;
   /** Time between two heartbeats that are counted on such a stream, ms; 0 where it has none. */
   readonly beat_ms?: number;
   /** The tool that changes something, where one is named. */
@@ -79,22 +81,28 @@ export async function checkTarget(endpoint: Endpoint, script: string, needs: Nee
       `${endpoint.numbers.url} tells no ${endpoint.numbers.memory}; name its memory with MCP_METRICS_MEMORY, or say "none"`,
     );
   }
+  const peers = new Map<string, Peer>();
+  for (const revision of endpoint.revisions) {
+    if (needs.era === 'stateful' && isStateless(revision)) {
+      stop(
+        `${script} needs sessions, which revision ${revision} has not; calls, listen, heartbeats and soak apply to it`,
+      );
+    }
+    if (needs.era === 'stateless' && !isStateless(revision))
+      stop(`${script} needs revision 2026-07-28 or later, MCP_REVISION is ${revision}`);
+    // All are asked before one is looked at for long.
+    peers.set(
+      revision,
+      isStateless(revision) ? await discover(endpoint, revision) : await begin(endpoint, revision, needs),
+    );
+  }
   let deletes = true;
   const greetings: Record<string, number> = {};
-  for (const revision of endpoint.revisions) {
-    if (isStateless(revision)) {
-      if (needs.era === 'stateful') {
-        stop(
-          `${script} needs sessions, which revision ${revision} has not; calls, listen, heartbeats and soak apply to it`,
-        );
-      }
-      greetings[revision] = await checkStateless(endpoint, revision, needs);
-    } else {
-      if (needs.era === 'stateless') stop(`${script} needs revision 2026-07-28 or later, MCP_REVISION is ${revision}`);
-      const found = await checkStateful(endpoint, revision, needs, events);
-      deletes = found.deletes;
-      greetings[revision] = found.greeting;
-    }
+  for (const [revision, peer] of peers) {
+    await checkTools(endpoint, peer, needs);
+    if (needs.sequence && !isStateless(revision)) await checkSequence(endpoint, peer, events, needs.lasts_ms ?? 0);
+    greetings[revision] = needs.stream ? await checkStream(endpoint, peer, needs.beat_ms ?? 0) : 0;
+    if (!isStateless(revision)) deletes = await endsSession(endpoint, peer);
   }
   return { deletes, greetings, before };
 }
@@ -105,12 +113,8 @@ export function stop(line: string): never {
   throw new Error(line);
 }
 
-async function checkStateful(
-  endpoint: Endpoint,
-  revision: string,
-  needs: Needs,
-  events: number,
-): Promise<{ deletes: boolean; greeting: number }> {
+/** The handshake. */
+async function begin(endpoint: Endpoint, revision: string, needs: Needs): Promise<Peer> {
   const begun = await initialize(endpoint, revision, 'check');
   refuseWhatIsNoAnswer(endpoint, begun, revision);
   const { protocolVersion } = begun.message?.result ?? {};
@@ -125,15 +129,10 @@ async function checkStateful(
     stop(`${endpoint.url} keeps no sessions: its answer to initialize has no Mcp-Session-Id`);
   }
   if (!(await initialized(endpoint, peer, 'check'))) stop(`${endpoint.url} refuses notifications/initialized`);
-  await checkTools(endpoint, peer, needs);
-  if (needs.sequence) await checkSequence(endpoint, peer, events);
-  const greeting = needs.stream ? await checkStream(endpoint, peer, needs.beat_ms ?? 0) : 0;
-  if (peer.session === undefined) return { deletes: false, greeting };
-  const ended = await endSession(endpoint, peer, 'check');
-  return { deletes: ended.status !== 405, greeting };
+  return peer;
 }
 
-async function checkStateless(endpoint: Endpoint, revision: string, needs: Needs): Promise<number> {
+async function discover(endpoint: Endpoint, revision: string): Promise<Peer> {
   const peer = statelessPeer(revision);
   const found = await ask(endpoint, peer, 'server/discover', {}, 'discover', { name: 'check' });
   refuseWhatIsNoAnswer(endpoint, found, revision);
@@ -143,8 +142,14 @@ async function checkStateless(endpoint: Endpoint, revision: string, needs: Needs
       `${endpoint.url} does not speak revision ${revision}: it offers ${versions.join(', ') || 'none'}; say so with MCP_REVISION`,
     );
   }
-  await checkTools(endpoint, peer, needs);
-  return needs.stream ? checkStream(endpoint, peer, needs.beat_ms ?? 0) : 0;
+  return peer;
+}
+
+/** @returns whether the server lets a client do that */
+async function endsSession(endpoint: Endpoint, peer: Peer): Promise<boolean> {
+  if (peer.session === undefined) return false;
+  const { status } = await endSession(endpoint, peer, 'check');
+  return status !== 405;
 }
 
 /** Ends the run when an answer to the first request of a revision is not one of MCP. */
@@ -152,6 +157,8 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
   const { url } = endpoint;
   const { status, error } = response;
   const type = contentTypeOf(response);
+  if (status === 0 && began(response))
+    stop(`${url} begins an answer to the first request and does not end it within ${endpoint.timeout_ms} ms: ${error}`);
   if (status === 0) stop(`${url} cannot be reached: ${error}`);
   if (status === 401 || status === 403) stop(`${url} answers ${status}: give a token with MCP_AUTHORIZATION`);
   if (type.includes('html')) stop(`${url} answers ${status} with HTML, not MCP: is the path right?`);
@@ -162,7 +169,8 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
   if (said?.error !== undefined) {
     const { supported } = (said.error.data ?? {}) as { supported?: string[] };
     const offers = supported === undefined ? '' : `; it offers ${supported.join(', ')}`;
-    stop(`${url} does not speak revision ${revision}: ${status} ${saidIn(said)}${offers}`);
+    const hint = endpoint.revisions.length > 1 ? '; say so with MCP_REVISION' : '';
+    stop(`${url} does not speak revision ${revision}: ${status} ${saidIn(said)}${offers}${hint}`);
   }
   stop(`${url} answers ${status} ${type === '' ? 'without a type' : type}, not MCP: is the path right?`);
 }
@@ -218,7 +226,7 @@ async function checkTools(endpoint: Endpoint, peer: Peer, needs: Needs): Promise
 }
 
 /** The numbered tool must report while it runs, and its events must have ids. */
-async function checkSequence(endpoint: Endpoint, peer: Peer, events: number): Promise<void> {
+async function checkSequence(endpoint: Endpoint, peer: Peer, events: number, lasts_ms: number): Promise<void> {
   const tool = withNumbers(endpoint.sequence, TRIAL);
   const own = JSON.stringify(tool.arguments) === JSON.stringify(endpoint.sequence.arguments);
   const expected = own ? events : TRIAL.EVENTS;
@@ -237,6 +245,12 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number): Pr
   if (progress !== expected) {
     stop(
       `The tool "${tool.name}" reports progress ${progress} times instead of ${expected}; see MCP_SEQUENCE_TOOL and EVENTS`,
+    );
+  }
+  if (own && response.timings.duration < lasts_ms) {
+    const took = Math.round(response.timings.duration);
+    stop(
+      `The tool "${tool.name}" is over after ${took} ms, and has to last ${lasts_ms} ms; see MCP_SEQUENCE_ARGUMENTS`,
     );
   }
   if (lastId === '') stop(`The events of ${endpoint.url} have no ids: its streams cannot be resumed`);
@@ -276,15 +290,25 @@ let looks = 0;
 
 /**
  * What comes with each short look at a new stream is its greeting. Three looks, a quarter of a period each and all within
- * one period: a heartbeat comes in one of them at most, whatever its phase.
+ * one period: a heartbeat comes in one of them at most, whatever its phase. Each has a session of its own, as a server may
+ * hear late that a client is gone and refuse a second stream meanwhile.
  */
-async function greetingOf(endpoint: Endpoint, peer: Peer, beat_ms: number): Promise<number> {
+async function greetingOf(endpoint: Endpoint, { revision }: Peer, beat_ms: number): Promise<number> {
   const look_ms = Math.min(LOOK_MS, beat_ms / 4);
   let greeting = Number.POSITIVE_INFINITY;
   for (let count = 0; count < 3 && greeting > 0; count++) {
-    if (count > 0) await pause(Math.min(LOOK_MS, beat_ms) / 16);
-    const response = await look(endpoint, peer, look_ms);
-    greeting = Math.min(greeting, signsOfLife(readStream(bodyOf(response))));
+    if (count > 0) await pause(look_ms / 4);
+    const peer = await newcomer(endpoint, revision);
+    greeting = Math.min(greeting, signsOfLife(readStream(bodyOf(await look(endpoint, peer, look_ms)))));
+    if (peer.session !== undefined) await endSession(endpoint, peer, 'check');
   }
   return greeting;
+}
+
+async function newcomer(endpoint: Endpoint, revision: string): Promise<Peer> {
+  if (isStateless(revision)) return statelessPeer(revision);
+  const { peer } = await initialize(endpoint, revision, 'check');
+  if (!peer) stop(`${endpoint.url} answers another initialize without a result`);
+  await initialized(endpoint, peer, 'check');
+  return peer;
 }

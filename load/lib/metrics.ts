@@ -25,7 +25,7 @@ export const streamsHeld = new Counter('mcp_streams_held');
 export const streamOpen = new Trend('mcp_stream_open_ms', true);
 /** Streams refused, or ended before anybody asked for their end. */
 export const streamCutEarly = new Rate('mcp_stream_cut_early');
-/** Streams that were still open long after their session was deleted. */
+/** Streams that were still open long after their session was deleted, or after the answer of their call. */
 export const streamsUnclosed = new Counter('mcp_streams_unclosed');
 /** Streams that were not open when the changes began: no number of theirs counts. */
 export const streamsLate = new Counter('mcp_streams_late');

@@ -14,6 +14,7 @@ import {
   reconnects,
   resumeTime,
   streamsCut,
+  streamsUnclosed,
 } from './metrics.ts';
 import { readStream } from './sse.ts';
 
@@ -118,6 +119,8 @@ export class NumberedCall {
       this.#retry_ms = retry_ms ?? this.#retry_ms;
     }
     if (!this.answered) streamsCut.add(1, { how: howCut(response) });
+    // All was said, and the server left it to this client to end the stream.
+    else if (response.error_code === TIMED_OUT) streamsUnclosed.add(1);
   }
 }
 

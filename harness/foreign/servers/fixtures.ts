@@ -1,4 +1,4 @@
-/** What the fixtures of the official suite say, the same in each of these servers. */
+/** What the fixtures of the official suite and the tools of the load scripts say, the same in each of these servers. */
 
 export { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,6 +12,7 @@ export const said = {
   logging: text('Tool with logging executed successfully'),
   changed: text('Announced a change'),
   reconnection: text('Reconnection test completed successfully'),
+  counted: text('Lift-off'),
   user: (action: string | undefined, content: unknown) =>
     text(`User response: action=${action}, content=${JSON.stringify(content ?? {})}`),
   model: (content: unknown) => text(`LLM response: ${JSON.stringify(content)}`),

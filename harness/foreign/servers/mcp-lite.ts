@@ -5,7 +5,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { InMemoryClientRequestAdapter, InMemorySessionAdapter, McpServer, StreamableHttpTransport } from 'mcp-lite';
 import { z } from 'zod';
-import { said, sleep } from './fixtures.ts';
+import { said, sleep, text } from './fixtures.ts';
 import { hostname, port, tell } from './listen.ts';
 
 const mcp = new McpServer({
@@ -30,6 +30,24 @@ mcp.tool('test_tool_with_progress', {
       await report?.({ progress, total: 100 });
     }
     return { content: [said.progress] };
+  },
+});
+
+mcp.tool('echo', {
+  description: 'Answers the text that it is given',
+  inputSchema: z.object({ text: z.string() }),
+  handler: ({ text: given }) => ({ content: [text(given)] }),
+});
+
+mcp.tool('countdown', {
+  description: 'Reports each step',
+  inputSchema: z.object({ from: z.int().min(1), every_ms: z.int().min(0) }),
+  handler: async ({ from, every_ms }, { progress: report }) => {
+    for (let progress = 1; progress <= from; progress++) {
+      await sleep(every_ms);
+      await report?.({ progress, total: from });
+    }
+    return { content: [said.counted] };
   },
 });
 

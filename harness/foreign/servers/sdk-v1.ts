@@ -72,6 +72,29 @@ function getServer(): McpServer {
   });
 
   server.registerTool(
+    'echo',
+    { description: 'Answers the text that it is given', inputSchema: { text: z.string() } },
+    ({ text: given }) => ({ content: [text(given)] }),
+  );
+
+  server.registerTool(
+    'countdown',
+    { description: 'Reports each step', inputSchema: { from: z.int().min(1), every_ms: z.int().min(0) } },
+    async ({ from, every_ms }, extra) => {
+      const progressToken = extra._meta?.progressToken;
+      for (let progress = 1; progress <= from; progress++) {
+        await sleep(every_ms, undefined, extra);
+        if (progressToken !== undefined)
+          await extra.sendNotification({
+            method: 'notifications/progress',
+            params: { progressToken, progress, total: from },
+          });
+      }
+      return { content: [said.counted] };
+    },
+  );
+
+  server.registerTool(
     'test_elicitation',
     { description: 'Asks the user for a name and an email address', inputSchema: { message: z.string() } },
     async ({ message }, { requestId }) => {

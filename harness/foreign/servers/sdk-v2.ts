@@ -108,6 +108,29 @@ function buildServer(): McpServer {
   });
 
   server.registerTool(
+    'echo',
+    { description: 'Answers the text that it is given', inputSchema: z.object({ text: z.string() }) },
+    ({ text: given }) => ({ content: [text(given)] }),
+  );
+
+  server.registerTool(
+    'countdown',
+    { description: 'Reports each step', inputSchema: z.object({ from: z.int().min(1), every_ms: z.int().min(0) }) },
+    async ({ from, every_ms }, { mcpReq }) => {
+      const progressToken = mcpReq._meta?.progressToken;
+      for (let progress = 1; progress <= from; progress++) {
+        await sleep(every_ms, undefined, mcpReq);
+        if (progressToken !== undefined)
+          await mcpReq.notify({
+            method: 'notifications/progress',
+            params: { progressToken, progress, total: from },
+          });
+      }
+      return { content: [said.counted] };
+    },
+  );
+
+  server.registerTool(
     'test_elicitation',
     { description: 'Asks the user for a name and an email address', inputSchema: z.object({ message: z.string() }) },
     ({ message }, { mcpReq: { inputResponses } }) => {

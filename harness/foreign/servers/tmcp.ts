@@ -59,6 +59,26 @@ server.tool({ name: 'test_trigger_prompt_change', description: 'Says that the pr
 });
 
 server.tool(
+  { name: 'echo', description: 'Answers the text that it is given', schema: z.object({ text: z.string() }) },
+  ({ text: given }) => ({ content: [text(given)] }),
+);
+
+server.tool(
+  {
+    name: 'countdown',
+    description: 'Reports each step',
+    schema: z.object({ from: z.int().min(1), every_ms: z.int().min(0) }),
+  },
+  async ({ from, every_ms }) => {
+    for (let progress = 1; progress <= from; progress++) {
+      await sleep(every_ms, undefined, { signal: server.ctx.signal });
+      server.progress(progress, from);
+    }
+    return { content: [said.counted] };
+  },
+);
+
+server.tool(
   {
     name: 'test_x_mcp_header',
     description: 'Takes a region that a header repeats',
