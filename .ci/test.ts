@@ -24,7 +24,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const UNIT_TESTS = ['server/*.test.ts', 'tools/*.test.ts'];
 const END_TO_END_TESTS = ['harness/*.test.ts', 'harness/fixtures/*.test.ts', 'harness/runtimes/*.test.ts'];
 
-const LOAD_TESTS = ['load/*.test.ts', 'load/*/*.test.ts'];
+const LOAD_TESTS = ['load/*.test.ts', 'load/*/*.test.ts', 'load/bench/streams/*.test.ts'];
 const DEPLOYMENT_TESTS = ['harness/deployment/*.test.ts'];
 
 const files = (patterns: string[]): string[] =>

@@ -16,11 +16,12 @@ const ROW = 22;
 const HEAD = 30;
 
 export function barChart(title: string, bars: readonly Bar[]): string {
-  const most = Math.max(...bars.map(({ value }) => value));
+  // Something to draw by, also when all are nothing.
+  const most = Math.max(...bars.map(({ value }) => value), Number.EPSILON);
   const height = HEAD + bars.length * ROW + 8;
   const drawn = bars.map(({ label, value, told, ours }, index) => {
     const y = HEAD + index * ROW;
-    const length = Math.round(((WIDTH - LABEL - TOLD) * value) / most);
+    const length = Math.round(((WIDTH - LABEL - TOLD) * Math.max(0, value)) / most);
     return [
       `<text x="${LABEL - 8}" y="${y + 14}" text-anchor="end">${escaped(label)}</text>`,
       `<rect x="${LABEL}" y="${y + 3}" width="${length}" height="${ROW - 7}" rx="2" fill="${ours ? '#d9622b' : '#7d94a8'}"/>`,

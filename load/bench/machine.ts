@@ -1,5 +1,6 @@
 /** What was measured on: it stands beside every result. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { client } from './client.ts';
 import { ROOT, RUNTIMES } from './servers.ts';
@@ -20,6 +21,11 @@ export function machine(): Machine {
   const versions: Record<string, string> = {};
   for (const runtime of RUNTIMES)
     versions[runtime] = firstVersion(`${ROOT}node_modules/.bin/${runtime}`, ['--version']);
+  // The program tells its date of compatibility, and no version.
+  const { version } = JSON.parse(readFileSync(`${ROOT}node_modules/workerd/package.json`, 'utf8')) as {
+    version: string;
+  };
+  versions.workerd = version;
   const [first] = cpus();
   const changed = output('git', ['status', '--porcelain']) !== '';
   return {

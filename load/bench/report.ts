@@ -4,16 +4,19 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { type Aim, atLeast, atMost } from './aims.ts';
 import { type Bar, barChart } from './chart.ts';
 import type { Results } from './run.ts';
 import { median, type Row } from './series.ts';
 import { BENCH, RUNTIMES, type Runtime } from './servers.ts';
+import { streamAims } from './streams/aims.ts';
+import { streamSections } from './streams/page.ts';
 import { thousands } from './table.ts';
 
 const given = process.argv[2];
 const file = given ? resolve(given) : newest();
 const results = JSON.parse(readFileSync(file, 'utf8')) as Results;
-const { load, memory, heartbeats, start, machine } = results;
+const { load, memory, start, machine, streams = [], later = [] } = results;
 const charts = `${BENCH}results/`;
 mkdirSync(charts, { recursive: true });
 
@@ -26,21 +29,8 @@ const LIST = 0.8;
 const IDLE_KB = 0.2;
 const STREAM = 1.2;
 const START = 1.3;
-/** Of 10,000 quiet streams: how far a beat may be off at p99, and the share of one core. */
-const BEAT_MS = 100;
-const BEAT_CPU = 0.1;
 /** How far a call may move with the tools or the sessions that are there. */
 const GROWTH = 0.9;
-
-interface Aim {
-  what: string;
-  runtime: Runtime;
-  aim: string;
-  measured: string;
-  /** The same by CPU time, both under load at the same moment: what a disturbed machine disturbs least. */
-  by_cpu?: number | undefined;
-  reached: boolean;
-}
 
 const aims: Aim[] = [];
 
@@ -50,58 +40,65 @@ for (const runtime of RUNTIMES) {
     if (!ours) continue;
     const [first, then] = CALLS[runtime];
     if (ours.ratio !== undefined) {
-      atLeast(`tools/call, ${era}, to raw`, runtime, ours.ratio, first, ours.cpu_ratio);
-      atLeast(`tools/call, ${era}, to raw: then`, runtime, ours.ratio, then, ours.cpu_ratio);
+      aims.push(atLeast(`tools/call, ${era}, to raw`, runtime, ours.ratio, first, ours.cpu_ratio));
+      aims.push(atLeast(`tools/call, ${era}, to raw: then`, runtime, ours.ratio, then, ours.cpu_ratio));
     }
     const bare = callOf(runtime, 'bare', era);
     if (bare)
       for (const aim of BARE)
-        atLeast(`tools/call, ${era}, to bare node:http`, runtime, timesOf(ours, bare), aim, cpuTimesOf(ours, bare));
+        aims.push(
+          atLeast(`tools/call, ${era}, to bare node:http`, runtime, timesOf(ours, bare), aim, cpuTimesOf(ours, bare)),
+        );
     for (const [peer, aim] of Object.entries(PEERS)) {
       const other = callOf(runtime, peer, era);
-      if (other) atLeast(`tools/call, ${era}, to ${peer}`, runtime, timesOf(ours, other), aim, cpuTimesOf(ours, other));
+      if (other)
+        aims.push(
+          atLeast(`tools/call, ${era}, to ${peer}`, runtime, timesOf(ours, other), aim, cpuTimesOf(ours, other)),
+        );
     }
   }
   const list = load.find((row) => isOurs(row, runtime, 'lists') && row.detail === '53 tools');
   if (list?.ratio !== undefined)
-    atLeast('tools/list of 53 tools, to the same bytes', runtime, list.ratio, LIST, list.cpu_ratio);
+    aims.push(atLeast('tools/list of 53 tools, to the same bytes', runtime, list.ratio, LIST, list.cpu_ratio));
   for (const measure of ['tools', 'idle']) {
     for (const row of load.filter((one) => isOurs(one, runtime, measure)))
       if (row.ratio !== undefined)
-        atLeast(`tools/call with ${row.detail}, to ${row.base}`, runtime, row.ratio, GROWTH, row.cpu_ratio);
+        aims.push(atLeast(`tools/call with ${row.detail}, to ${row.base}`, runtime, row.ratio, GROWTH, row.cpu_ratio));
   }
   const idle = memory.filter(
     (row) => row.measure === 'idle-sessions' && row.runtime === runtime && row.target === 'ours',
   );
   for (const row of idle) {
     const what = `heap of an idle session, of ${thousands(row.count)}${row === idle[0] ? '' : ' more'}`;
-    atMost(what, runtime, row.heap_bytes_each / 1000, IDLE_KB, 'kB');
+    aims.push(atMost(what, runtime, row.heap_bytes_each / 1000, IDLE_KB, 'kB'));
   }
   const streams = memory.filter((row) => row.measure === 'streams' && row.runtime === runtime);
   const bare = streams.find(({ target }) => target === 'raw');
   const stream = streams.find(({ target }) => target === 'ours');
   if (bare && stream)
-    atMost('RSS of an open stream, to a bare one', runtime, stream.rss_bytes_each / bare.rss_bytes_each, STREAM);
-  for (const row of heartbeats.filter((one) => one.runtime === runtime)) {
-    const streams = `${thousands(row.streams)} streams for ${row.seconds} s`;
-    atMost(`${streams}: cut`, runtime, row.cut, 0);
-    atMost(`${streams}: beats off at p99`, runtime, row.off_p99_ms, BEAT_MS, 'ms');
-    atMost(`${streams}: share of a core`, runtime, row.cpu_share, BEAT_CPU);
-  }
+    aims.push(
+      atMost('RSS of an open stream, to a bare one', runtime, stream.rss_bytes_each / bare.rss_bytes_each, STREAM),
+    );
   for (const row of start.filter((one) => one.runtime === runtime))
-    if (row.ratio !== undefined) atMost(`first answer of ${row.target}, to raw + zod`, runtime, row.ratio, START);
+    if (row.ratio !== undefined)
+      aims.push(atMost(`first answer of ${row.target}, to raw + zod`, runtime, row.ratio, START));
 }
+aims.push(...streamAims(streams.filter(({ target }) => target === 'ours')));
 
 const page = [
   '# Measured',
   '',
   `Made by \`npm run bench:report\` from [\`${file.split('/').at(-1)}\`](results/${file.split('/').at(-1)}): change nothing here.`,
   '',
-  `${results.date.slice(0, 10)}, commit ${machine.commit}; ${machine.cores} cores, ${machine.cpu}; Bun ${machine.versions.bun}, Deno ${machine.versions.deno}, Node ${machine.versions.node}; ` +
+  `${results.date.slice(0, 10)}, commit ${machine.commit}; ${machine.cores} cores, ${machine.cpu}; Bun ${machine.versions.bun}, Deno ${machine.versions.deno}, Node ${machine.versions.node}${machine.versions.workerd ? `, workerd ${machine.versions.workerd}` : ''}; ` +
     `${machine.client}, ${results.connections} connections, ${results.pace.rounds} rounds of ${results.pace.seconds} s, the variants in turn, every request with an id of its own. ` +
     'Values are medians; +- is the distance from the least to the most over the median. *Ratio* is throughput to the raw handler of the same runtime (on Node by @hono/node-server), ' +
     '*cpu ratio* the same of CPU time per request, both under load at the same moment.',
   '',
+  ...later.flatMap(({ date, commit, rows }) => [
+    `Of a later run, ${date.slice(0, 10)}, commit ${commit}: ${rows.join(', ')}.`,
+    '',
+  ]),
   '## Aims',
   '',
   ...lines(
@@ -139,7 +136,7 @@ for (const [measure, title] of [
           ours: row.target === 'ours',
         }),
       );
-    chart(measure, runtime, `${title} on ${runtime}, requests per second`, bars);
+    chart(`${measure}-${runtime}`, `${title} on ${runtime}, requests per second`, bars);
   }
   page.push(
     ...lines(
@@ -174,7 +171,7 @@ if (memory.length > 0) {
           ours: row.target === 'ours',
         }),
       );
-    chart('streams', runtime, `Resident memory of an open stream on ${runtime}`, bars);
+    chart(`streams-${runtime}`, `Resident memory of an open stream on ${runtime}`, bars);
   }
   page.push(
     ...lines(
@@ -192,44 +189,10 @@ if (memory.length > 0) {
     '',
   );
 }
-if (heartbeats.length > 0) {
-  page.push(
-    '## Quiet streams',
-    '',
-    'A beat every 8 s on each; *off* is how far the time between two beats is from 8 s, as a client in one process with all the sockets sees it. *Client* is the delay of its own event loop at p99.',
-    '',
-  );
-  page.push(
-    ...lines(
-      [
-        'runtime',
-        'streams',
-        's',
-        'cut',
-        'beats',
-        'off p50 ms',
-        'off p99 ms',
-        'worst ms',
-        'CPU of a core',
-        'RSS kB',
-        'client ms',
-      ],
-      heartbeats.map((row) => [
-        row.runtime,
-        thousands(row.streams),
-        String(row.seconds),
-        String(row.cut),
-        thousands(row.beats),
-        row.off_p50_ms.toFixed(1),
-        row.off_p99_ms.toFixed(1),
-        row.off_max_ms.toFixed(0),
-        `${(row.cpu_share * 100).toFixed(1)} %`,
-        (row.rss_bytes_each / 1000).toFixed(1),
-        row.client_delay_p99_ms.toFixed(1),
-      ]),
-    ),
-    '',
-  );
+for (const { title, text, charts, head, rows } of streamSections(streams)) {
+  page.push(`## ${title}`, '', text, '');
+  for (const one of charts) chart(one.name, one.title, one.bars);
+  page.push(...lines(head, rows), '');
 }
 if (start.length > 0) {
   page.push('## From start to first answer', '');
@@ -252,10 +215,11 @@ writeFileSync(`${BENCH}RESULTS.md`, page.join('\n'));
 const missed = aims.filter(({ reached }) => !reached).length;
 console.log(`${BENCH}RESULTS.md: ${aims.length - missed} of ${aims.length} aims reached`);
 
-function chart(name: string, runtime: Runtime, title: string, bars: readonly Bar[]): void {
+/** @param name of its file, without the extension */
+function chart(name: string, title: string, bars: readonly Bar[]): void {
   if (bars.length === 0) return;
-  writeFileSync(`${charts}${name}-${runtime}.svg`, barChart(title, bars));
-  page.push(`![${title}](results/${name}-${runtime}.svg)`, '');
+  writeFileSync(`${charts}${name}.svg`, barChart(title, bars));
+  page.push(`![${title}](results/${name}.svg)`, '');
 }
 
 function newest(): string {
@@ -288,15 +252,6 @@ function timesOf(row: Row, base: Row): number {
 /** The same by CPU time per request, each beside the raw handler. */
 function cpuTimesOf(row: Row, base: Row): number | undefined {
   return row.cpu_ratio === undefined || base.cpu_ratio === undefined ? undefined : row.cpu_ratio / base.cpu_ratio;
-}
-
-function atLeast(what: string, runtime: Runtime, value: number, aim: number, by_cpu?: number): void {
-  aims.push({ what, runtime, aim: `>= ${aim}`, measured: value.toFixed(2), by_cpu, reached: value >= aim });
-}
-
-function atMost(what: string, runtime: Runtime, value: number, aim: number, unit = ''): void {
-  const told = unit && ` ${unit}`;
-  aims.push({ what, runtime, aim: `<= ${aim}${told}`, measured: `${value.toFixed(2)}${told}`, reached: value <= aim });
 }
 
 function lines(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

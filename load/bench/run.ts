@@ -1,11 +1,16 @@
 /**
  * `npm run bench`: this server, raw handlers and the peers side by side, on every runtime, in one run.
  *
- *     npm run bench -- [--short] [--runtime bun,deno,node] [--variant raw,bare,ours,...] [--measure calls,lists,...]
- *                      [--rounds 5] [--seconds 3] [--against <another checkout>] [--out <file>]
+ *     npm run bench -- [--short] [--runtime bun,deno,node,workerd] [--variant raw,bare,ours,...]
+ *                      [--measure calls,lists,...,streams,storm,lag] [--rounds 5] [--seconds 3]
+ *                      [--streams 5000] [--hold 30] [--heartbeat 6000] [--storm 2000] [--calls 200]
+ *                      [--against <another checkout>] [--out <file>] [--merge <result>]
  *
  * `--short` ends within a minute: few rounds, without the peers. Numbers of a machine that does something else besides
- * are worth little; the spreads tell.
+ * are worth little; the spreads tell. On workerd only streams are measured. `--streams` are held for `--hold` s with a
+ * heartbeat each `--heartbeat` ms, `--storm` are cut in one moment, `--calls` are made at once.
+ *
+ * `--merge` puts what is measured in the place of the same measures and runtimes of a stored result, which tells so.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,13 +18,16 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CONNECTIONS, client } from './client.ts';
 import { type Machine, machine } from './machine.ts';
-import { type HeartbeatRow, heartbeats } from './measures/heartbeats.ts';
 import { bareStreams, idleMemory, type MemoryRow, streamMemory } from './measures/memory.ts';
 import { type StartRow, startTimes } from './measures/start.ts';
 import { calls, events, guarded, idleSessions, isOurs, lists, toolCounts } from './measures/throughput.ts';
+import { type Later, merged, mustBeAlike } from './merge.ts';
 import { type Contender, type Pace, type Row, series } from './series.ts';
 import { BENCH, RUNTIMES, type Runtime } from './servers.ts';
-import { heartbeatTable, loadTable, memoryTable, startTable } from './table.ts';
+import { measureStreams, STREAM_MEASURES } from './streams/measures.ts';
+import { STREAM_RUNTIMES, type StreamRow } from './streams/row.ts';
+import { streamTables } from './streams/table.ts';
+import { loadTable, memoryTable, startTable, table } from './table.ts';
 import { against, TARGETS, type Target, targetNamed } from './targets.ts';
 
 export interface Results {
@@ -30,8 +38,11 @@ export interface Results {
   pace: Pace;
   load: Row[];
   memory: MemoryRow[];
-  heartbeats: HeartbeatRow[];
   start: StartRow[];
+  /** Absent in results from before they were measured. */
+  streams?: StreamRow[];
+  /** Runs whose rows took the place of earlier ones. */
+  later?: Later[];
 }
 
 const MEASURES = [
@@ -43,10 +54,10 @@ const MEASURES = [
   'events',
   'sessions-memory',
   'streams-memory',
-  'heartbeats',
   'start',
 ] as const;
 type Measure = (typeof MEASURES)[number];
+const ALL_MEASURES = [...MEASURES, ...STREAM_MEASURES] as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -56,14 +67,23 @@ const { values: options } = parseArgs({
     measure: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    streams: { type: 'string' },
+    hold: { type: 'string' },
+    heartbeat: { type: 'string' },
+    storm: { type: 'string' },
+    calls: { type: 'string' },
     against: { type: 'string' },
     out: { type: 'string' },
+    merge: { type: 'string' },
   },
 });
 
 const { short } = options;
-const runtimes = chosen('runtime', options.runtime, RUNTIMES, RUNTIMES);
-const measures = chosen<Measure>('measure', options.measure, MEASURES, short ? ['calls', 'lists'] : MEASURES);
+const streamRuntimes = chosen('runtime', options.runtime, STREAM_RUNTIMES, STREAM_RUNTIMES);
+const runtimes = RUNTIMES.filter((runtime) => streamRuntimes.includes(runtime));
+const standard = short ? (['calls', 'lists', ...STREAM_MEASURES] as const) : ALL_MEASURES;
+const wanted = chosen('measure', options.measure, ALL_MEASURES, standard);
+const measures = MEASURES.filter((measure) => wanted.includes(measure));
 const names = TARGETS.map(({ name }) => name);
 const targets: Target[] = chosen('variant', options.variant, names, short ? ['raw', 'bare', 'ours'] : names).map(
   targetNamed,
@@ -73,9 +93,14 @@ const pace: Pace = {
   rounds: whole('rounds', options.rounds, short ? 1 : 5),
   seconds: whole('seconds', options.seconds, short ? 1 : 3),
   together: short ? 0 : whole('rounds', options.rounds, 5),
-  warm: short ? 1 : 2,
+  warm: short ? 0 : 2,
 };
 const own = targets.filter(isOurs);
+// Rows are compared with each other: some of them alone have no place among those of another run.
+if (options.merge !== undefined && (options.variant !== undefined || short))
+  throw new Error('--merge replaces whole measures: give neither --variant nor --short with it');
+const stored =
+  options.merge === undefined ? undefined : (JSON.parse(readFileSync(resolve(options.merge), 'utf8')) as Results);
 
 installPeers();
 const results: Results = {
@@ -85,12 +110,13 @@ const results: Results = {
   pace,
   load: [],
   memory: [],
-  heartbeats: [],
   start: [],
+  streams: [],
 };
+if (stored) mustBeAlike(stored.machine, results.machine);
 const { cores, cpu, versions, commit } = results.machine;
 console.log(
-  `${cores} cores, ${cpu}; Bun ${versions.bun}, Deno ${versions.deno}, Node ${versions.node}; ${results.machine.client}; commit ${commit}`,
+  `${cores} cores, ${cpu}; Bun ${versions.bun}, Deno ${versions.deno}, Node ${versions.node}, workerd ${versions.workerd}; ${results.machine.client}; commit ${commit}`,
 );
 if (client !== 'wrk')
   console.log('wrk is not on the PATH: autocannon is slower than the faster targets, so ratios come out too high');
@@ -110,10 +136,38 @@ for (const runtime of runtimes) {
   }
 }
 
-const out = resolve(options.out ?? `${BENCH}results/${short ? 'short' : results.date.slice(0, 10)}.json`);
+results.streams = await measureStreams(
+  {
+    runtimes: streamRuntimes,
+    targets: short ? own : targets,
+    measures: STREAM_MEASURES.filter((measure) => wanted.includes(measure)),
+    held: {
+      streams: whole('streams', options.streams, short ? 100 : 5_000),
+      seconds: whole('hold', options.hold, short ? 4 : 30),
+      heartbeat_ms: whole('heartbeat', options.heartbeat, short ? 1_000 : 6_000),
+    },
+    storm: whole('storm', options.storm, short ? 60 : 2_000),
+    lag: { calls: whole('calls', options.calls, short ? 20 : 200), rounds: short ? 1 : 5 },
+    short,
+  },
+  shown,
+  progress,
+);
+
+const out = resolve(
+  options.out ?? options.merge ?? `${BENCH}results/${short ? 'short' : results.date.slice(0, 10)}.json`,
+);
 mkdirSync(dirname(out), { recursive: true });
-writeFileSync(out, `${JSON.stringify(results, null, 1)}\n`);
+writeFileSync(out, `${JSON.stringify(stored ? merged(stored, results) : results, null, 1)}\n`);
 console.log(`results: ${out}`);
+for (const { measure, runtime, era, unable, wrong } of results.streams.filter(({ target }) =>
+  isOurs({ name: target }),
+)) {
+  const why = unable ?? wrong;
+  if (why === undefined) continue;
+  console.error(`${measure} on ${runtime}, ${era}: ${why}`);
+  process.exitCode = 1;
+}
 if (results.load.some(({ failed }) => failed > 0)) {
   console.error('some requests failed: their numbers are not valid');
   process.exitCode = 1;
@@ -161,15 +215,6 @@ async function run(measure: Measure, runtime: Runtime): Promise<void> {
       }
       return remembered(rows);
     }
-    case 'heartbeats':
-      for (const target of own) {
-        progress(`${runtime} ${target.name}: heartbeats`);
-        const row = await heartbeats(runtime, target, 10_000, 60);
-        results.heartbeats.push(row);
-        progress('');
-        console.log(`${heartbeatTable([row])}\n`);
-      }
-      return;
     case 'start': {
       const rows = await startTimes(runtime, short ? 3 : 10, progress);
       results.start.push(...rows);
@@ -190,6 +235,12 @@ function remembered(rows: readonly MemoryRow[]): void {
   results.memory.push(...rows);
   progress('');
   console.log(`${memoryTable(rows)}\n`);
+}
+
+function shown(rows: readonly StreamRow[]): void {
+  progress('');
+  for (const { measure, head, rows: cells } of streamTables(rows))
+    console.log(`${measure}\n${table([head, ...cells])}\n`);
 }
 
 function sessioned(): Target[] {

@@ -53,7 +53,7 @@ export interface Pace {
   seconds: number;
   /** Windows of 2 s in which a contender and its base are under load together. */
   together: number;
-  /** Seconds of load before the first round, for the runtimes' compilers. */
+  /** Seconds of load before the first round, for the runtimes' compilers; 0 where only the answers matter. */
   warm: number;
 }
 
@@ -95,7 +95,7 @@ export async function series(
         throw new Error(`${label}${detail ? ` (${detail})` : ''}: ${error instanceof Error ? error.message : error}`);
       }
     }
-    for (const { contender, server, shape } of begun) {
+    for (const { contender, server, shape } of pace.warm > 0 ? begun : []) {
       progress(`${labelOf(runtime, contender)}: warm up`);
       await load(server, shape, pace.warm);
     }

@@ -37,6 +37,8 @@ export interface Running {
   rss(): number | undefined;
   /** Live heap and resident memory in bytes, after a collection. */
   memory(): Promise<{ heap_bytes: number; rss_bytes: number }>;
+  /** How it ended, with the end of what it wrote; undefined while it runs. */
+  ended(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -94,21 +96,29 @@ export async function start(launch: Launch): Promise<Running> {
     port,
     url: `http://${HOST}:${port}/mcp`,
     cpu_us: () => cpuOf(pid),
-    rss: () => {
-      const text = readProc(pid, 'statm');
-      return text === undefined ? undefined : Number(text.split(' ')[1]) * PAGE_BYTES;
-    },
+    rss: () => rssOf(pid),
     memory: () =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error(`${launch.entry} tells nothing of its memory`)), 20_000);
+        void ended.then(() => {
+          clearTimeout(timer);
+          reject(new Error(`${launch.entry} has ended`));
+        });
         told = (line) => {
           clearTimeout(timer);
           resolve(JSON.parse(line));
         };
         child.kill('SIGUSR2');
       }),
+    ended: () => (running.has(child) ? undefined : endOf(child.signalCode ?? child.exitCode, output)),
     stop,
   };
+}
+
+/** @param how a signal or an exit code @param output of the process */
+export function endOf(how: string | number | null, output: string): string {
+  const last = output.trim().split('\n').slice(-3).join(' ');
+  return `it ended (${how ?? 'no code'})${last === '' ? '' : `: ${last.slice(-300)}`}`;
 }
 
 function commandLine({ runtime, entry, hono }: Launch, port: number): string[] {
@@ -125,7 +135,8 @@ function commandLine({ runtime, entry, hono }: Launch, port: number): string[] {
 /** Our environment without what would change a target. */
 function inherited(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(MCP_|BENCH_|PORT$|NODE_OPTIONS$|DENO_)/.test(name));
-  return { ...Object.fromEntries(kept), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' };
+  // Nobody balances the load: a server may end at once.
+  return { ...Object.fromEntries(kept), MCP_DRAIN_DELAY: '0', DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' };
 }
 
 function freePort(): Promise<number> {
@@ -154,7 +165,14 @@ function readProc(pid: number, file: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-function cpuOf(pid: number): number | undefined {
+/** Resident memory of a process in bytes. */
+export function rssOf(pid: number): number | undefined {
+  const text = readProc(pid, 'statm');
+  return text === undefined ? undefined : Number(text.split(' ')[1]) * PAGE_BYTES;
+}
+
+/** CPU time of a process so far, in us. */
+export function cpuOf(pid: number): number | undefined {
   // The command's name stands in parentheses and may hold anything; the 12th and 13th fields after it are utime and stime.
   const fields = readProc(pid, 'stat')?.split(') ').at(-1)?.split(' ');
   return fields && (Number(fields[11]) + Number(fields[12])) * TICK_US;

@@ -1,5 +1,4 @@
 /** Results as text for a screen. */
-import type { HeartbeatRow } from './measures/heartbeats.ts';
 import type { MemoryRow } from './measures/memory.ts';
 import type { StartRow } from './measures/start.ts';
 import type { Row } from './series.ts';
@@ -103,36 +102,4 @@ function percent(value: number | undefined): string {
 
 function fixed(value: number | undefined, digits: number): string {
   return value === undefined ? '' : value.toFixed(digits);
-}
-
-export function heartbeatTable(rows: readonly HeartbeatRow[]): string {
-  const ms = (value: number) => value.toFixed(1);
-  return table([
-    [
-      'runtime',
-      'target',
-      'streams',
-      'cut',
-      'beats',
-      'off p50',
-      'off p99 ms',
-      'max',
-      'core %',
-      'kB each',
-      'client p99 ms',
-    ],
-    ...rows.map((row) => [
-      row.runtime,
-      row.target,
-      String(row.streams),
-      String(row.cut),
-      String(row.beats),
-      ms(row.off_p50_ms),
-      ms(row.off_p99_ms),
-      ms(row.off_max_ms),
-      (row.cpu_share * 100).toFixed(1),
-      (row.rss_bytes_each / 1000).toFixed(1),
-      ms(row.client_delay_p99_ms),
-    ]),
-  ]);
 }

@@ -1,4 +1,5 @@
 /** Everything the bench can measure: which module, on which runtimes, in which eras. */
+import { resolve } from 'node:path';
 import type { Era } from './messages.ts';
 import { BENCH, type Launch, ROOT, RUNTIMES, type Runtime } from './servers.ts';
 
@@ -12,6 +13,19 @@ export interface Target {
   hono?: boolean;
   /** Has no sessions to open: any request is answered. */
   raw?: boolean;
+  /** For the measures of streams; undefined where it has no part in them. */
+  streams?: Streaming;
+}
+
+/** What a target can be asked for when streams are measured (BENCH_STREAMS). */
+export interface Streaming {
+  eras: readonly Era[];
+  /** The newest revision with sessions that it speaks. */
+  revision?: string;
+  /** A quiet stream has a comment each MCP_HEARTBEAT ms. */
+  heartbeat: boolean;
+  /** The module for workerd. */
+  worker?: string;
 }
 
 const BOTH: readonly Era[] = ['sessions', 'modern'];
@@ -19,16 +33,57 @@ const BOTH: readonly Era[] = ['sessions', 'modern'];
 export const TARGETS: readonly Target[] = [
   { name: 'raw', runtimes: RUNTIMES, eras: BOTH, entry: 'targets/raw.fetch.ts', hono: true, raw: true },
   { name: 'bare', runtimes: ['node'], eras: BOTH, entry: 'targets/raw.node.ts', raw: true },
-  { name: 'ours', runtimes: RUNTIMES, eras: BOTH, entry: 'targets/ours.ts' },
-  { name: 'mcp-lite', runtimes: RUNTIMES, eras: ['sessions'], entry: 'peers/mcp-lite.ts', hono: true },
-  { name: 'tmcp', runtimes: RUNTIMES, eras: BOTH, entry: 'peers/tmcp.ts', hono: true },
-  { name: 'sdk-v1', runtimes: RUNTIMES, eras: ['sessions'], entry: 'peers/sdk-v1.ts', hono: true },
-  { name: 'sdk-v2', runtimes: RUNTIMES, eras: ['modern'], entry: 'peers/sdk-v2.ts', hono: true },
+  {
+    name: 'ours',
+    runtimes: RUNTIMES,
+    eras: BOTH,
+    entry: 'targets/ours.ts',
+    streams: { eras: BOTH, heartbeat: true, worker: 'targets/ours.workerd.ts' },
+  },
+  {
+    name: 'mcp-lite',
+    runtimes: RUNTIMES,
+    eras: ['sessions'],
+    entry: 'peers/mcp-lite.ts',
+    hono: true,
+    streams: { eras: ['sessions'], revision: '2025-06-18', heartbeat: false },
+  },
+  {
+    name: 'tmcp',
+    runtimes: RUNTIMES,
+    eras: BOTH,
+    entry: 'peers/tmcp.ts',
+    hono: true,
+    streams: { eras: BOTH, revision: '2025-06-18', heartbeat: false },
+  },
+  {
+    name: 'sdk-v1',
+    runtimes: RUNTIMES,
+    eras: ['sessions'],
+    entry: 'peers/sdk-v1.ts',
+    hono: true,
+    streams: { eras: ['sessions'], heartbeat: true },
+  },
+  {
+    name: 'sdk-v2',
+    runtimes: RUNTIMES,
+    eras: ['modern'],
+    entry: 'peers/sdk-v2.ts',
+    hono: true,
+    streams: { eras: BOTH, heartbeat: true },
+  },
 ];
 
 /** Another checkout of this project beside this one: the same target, from there. */
 export function against(folder: string): Target {
-  return { name: 'against', runtimes: RUNTIMES, eras: BOTH, entry: `${folder}/load/bench/targets/ours.ts` };
+  const targets = `${folder}/load/bench/targets`;
+  return {
+    name: 'against',
+    runtimes: RUNTIMES,
+    eras: BOTH,
+    entry: `${targets}/ours.ts`,
+    streams: { eras: BOTH, heartbeat: true, worker: `${targets}/ours.workerd.ts` },
+  };
 }
 
 export function targetNamed(name: string): Target {
@@ -38,8 +93,12 @@ export function targetNamed(name: string): Target {
 }
 
 export function launchOf(target: Target, runtime: Runtime, env: Record<string, string> = {}): Launch {
-  const entry = target.entry.startsWith('/') ? target.entry : BENCH + target.entry;
-  return { runtime, entry, env, hono: target.hono === true && runtime === 'node' };
+  return { runtime, entry: moduleAt(target.entry), env, hono: target.hono === true && runtime === 'node' };
+}
+
+/** @param path from load/bench, or absolute */
+export function moduleAt(path: string): string {
+  return resolve(BENCH, path);
 }
 
 export { ROOT };

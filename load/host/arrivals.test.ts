@@ -10,7 +10,7 @@ function watched(pieces: string[]): { gaps: number; lags: number[] } {
   const found = { gaps: 0, lags: [] as number[] };
   metrics.onSample = ({ metric, value }) => {
     if (metric === 'mcp_heartbeat_gap_ms') found.gaps++;
-    else found.lags.push(value);
+    if (metric === 'mcp_event_lag_ms') found.lags.push(value);
   };
   const arrivals = new Arrivals(metrics, () => ({}));
   for (const piece of pieces) arrivals.chunk(Buffer.from(piece));
@@ -39,25 +39,53 @@ for (const [name, newline] of [
   }
 }
 
+test('the time an event was sent is found in a text of its JSON too', () => {
+  const message = JSON.stringify({ sentAt: Date.now() - HOUR });
+  const notification = { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1, message } };
+  const { lags } = watched([`data: ${JSON.stringify(notification)}\n\n`]);
+  assert.equal(lags.length, 1);
+  assert.ok((lags[0] as number) >= HOUR && (lags[0] as number) < 2 * HOUR, String(lags[0]));
+});
+
 test('a line that is not finished is not counted', () => {
   assert.deepEqual(watched([': a', 'data: {"sentAt":1']), { gaps: 0, lags: [] });
 });
 
-test('a heartbeat gap is the time since the last comment, event or the headers', async (t) => {
+test('a heartbeat gap is the time since the last comment, event or the headers, and says which', async (t) => {
   t.mock.method(performance, 'now', () => clock);
   let clock = 0;
   const metrics = new Metrics();
   declareArrivals(metrics);
-  const gaps: number[] = [];
-  metrics.onSample = ({ value }) => gaps.push(value);
+  const gaps: [number, string | undefined][] = [];
+  metrics.onSample = ({ metric, value, tags }) => {
+    if (metric === 'mcp_heartbeat_gap_ms') gaps.push([value, tags.since]);
+  };
   const arrivals = new Arrivals(metrics, () => ({}));
   for (const [at, text] of [
     [100, ':\n\n'],
     [250, 'data: x\r\n\r\n'],
     [300, ':\n\n'],
+    [420, ':\n\n'],
   ] as const) {
     clock = at;
     arrivals.chunk(Buffer.from(text));
   }
-  assert.deepEqual(gaps, [100, 50]);
+  assert.deepEqual(gaps, [
+    [100, 'headers'],
+    [50, 'event'],
+    [120, 'comment'],
+  ]);
+});
+
+test('a stream counts as begun from its headers on', () => {
+  const metrics = new Metrics();
+  declareArrivals(metrics);
+  const begun: (string | undefined)[] = [];
+  metrics.onSample = ({ metric, tags }) => {
+    if (metric === 'mcp_streams_begun') begun.push(tags.name);
+  };
+  const arrivals = new Arrivals(metrics, () => ({ name: 'stream' }));
+  assert.deepEqual(begun, ['stream']);
+  arrivals.chunk(Buffer.from(': a\n\ndata: x\n\n'));
+  assert.deepEqual(begun, ['stream']);
 });

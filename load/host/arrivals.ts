@@ -1,10 +1,12 @@
-// What stock k6 cannot see: when each heartbeat and event of an event stream reaches the client. The host times the lines of
-// every `text/event-stream` body as they come in, and feeds two Trends:
+// What stock k6 cannot see: when each stream, heartbeat and event reaches the client. The host times the response headers and the
+// lines of every `text/event-stream` body as they come in, and feeds a Counter and two Trends:
 //
-// - `mcp_heartbeat_gap_ms`: from the last comment, event or response headers of the stream to this comment. At most the server's
-//   heartbeat interval when none was left out.
-// - `mcp_event_lag_ms`: from the `"sentAt"` (Unix time in milliseconds, anywhere in the data) of an event to its arrival. Events
-//   without one are not counted. Means something only when client and server share a clock.
+// - `mcp_streams_begun`: event streams whose response headers came.
+// - `mcp_heartbeat_gap_ms`: from the last comment, event or response headers of the stream to this comment; the tag `since` says
+//   which of them (`comment`, `event`, `headers`). At most the server's heartbeat interval when none was left out; between two
+//   comments just that interval.
+// - `mcp_event_lag_ms`: from the `"sentAt"` (Unix time in milliseconds, anywhere in the data, also in JSON within a string) of an
+//   event to its arrival. Events without one are not counted. Means something only when client and server share a clock.
 
 import type { Metrics, Tags } from './metrics.ts';
 
@@ -13,10 +15,12 @@ const CARRIAGE_RETURN = 13;
 const COLON = 58;
 /** Bytes of a line that are looked at: a `sentAt` further on is not seen. */
 const LONGEST_LINE = 65_536;
-const sentAt = /"sentAt"\s*:\s*(\d+(?:\.\d+)?)/;
+/** The text of `notifications/progress` is a string: quotes within it are escaped. */
+const sentAt = /"sentAt\\?"\s*:\s*(\d+(?:\.\d+)?)/;
 
-/** Makes the two metrics known, so that thresholds on them are not refused. */
+/** Makes the metrics known, so that thresholds on them are not refused. */
 export function declareArrivals(metrics: Metrics): void {
+  metrics.declare('mcp_streams_begun', 'counter', 'default');
   metrics.declare('mcp_heartbeat_gap_ms', 'trend', 'time');
   metrics.declare('mcp_event_lag_ms', 'trend', 'time');
 }
@@ -26,6 +30,8 @@ export class Arrivals {
   readonly #metrics: Metrics;
   readonly #tags: () => Tags;
   #last = performance.now();
+  /** What came then. */
+  #since = 'headers';
   #line: Buffer[] = [];
   #length = 0;
   #data = false;
@@ -33,6 +39,7 @@ export class Arrivals {
   constructor(metrics: Metrics, tags: () => Tags) {
     this.#metrics = metrics;
     this.#tags = tags;
+    metrics.add(metrics.get('mcp_streams_begun'), 1, tags());
   }
 
   chunk(bytes: Buffer): void {
@@ -57,17 +64,23 @@ export class Arrivals {
     this.#length = 0;
     const now = performance.now();
     if (line.length === 0 || line[0] === CARRIAGE_RETURN) {
-      if (this.#data) this.#last = now;
+      if (this.#data) this.#came('event', now);
       this.#data = false;
     } else if (line[0] === COLON) {
-      this.#metrics.add(this.#metrics.get('mcp_heartbeat_gap_ms'), now - this.#last, this.#tags());
-      this.#last = now;
+      const tags = { ...this.#tags(), since: this.#since };
+      this.#metrics.add(this.#metrics.get('mcp_heartbeat_gap_ms'), now - this.#last, tags);
+      this.#came('comment', now);
     } else if (line.subarray(0, 5).equals(dataField)) {
       this.#data = true;
       const sent = sentAt.exec(line.toString('utf8'));
       if (sent !== null)
         this.#metrics.add(this.#metrics.get('mcp_event_lag_ms'), Date.now() - Number(sent[1]), this.#tags());
     }
+  }
+
+  #came(what: string, now: number): void {
+    this.#since = what;
+    this.#last = now;
   }
 }
 

@@ -83,7 +83,7 @@ export async function streamMemory(
   }
 }
 
-export async function openStreams(server: Running, ids: readonly string[], count: number): Promise<Socket[]> {
+async function openStreams(server: Running, ids: readonly string[], count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {
     const some = Array.from({ length: Math.min(OPENED_AT_ONCE, count - sockets.length) }, (_, index) =>
@@ -112,7 +112,7 @@ function openStream(port: number, id: string | undefined): Promise<Socket> {
 }
 
 /** Memory once what the load left behind is gone. */
-async function settled(server: Running): Promise<{ heap_bytes: number; rss_bytes: number }> {
+export async function settled(server: Running): Promise<{ heap_bytes: number; rss_bytes: number }> {
   await server.memory();
   await sleep(500);
   return server.memory();

@@ -63,7 +63,7 @@ function fixed(runtime: Runtime): Target {
 }
 
 /** This server, or another checkout of it. */
-export function isOurs({ name }: Target): boolean {
+export function isOurs({ name }: Pick<Target, 'name'>): boolean {
   return name === 'ours' || name === 'against';
 }
 

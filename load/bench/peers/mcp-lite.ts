@@ -1,8 +1,11 @@
 /** mcp-lite with sessions in memory. */
 import '../targets/memory.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { InMemorySessionAdapter, McpServer, StreamableHttpTransport } from 'mcp-lite';
 import { z } from 'zod';
 import { hostname, port } from '../targets/address.ts';
+import { streaming } from '../targets/streaming.ts';
+import { DESCRIPTION, NAME, SHAPE, tick } from '../targets/ticker.ts';
 import { shape, wanted } from '../targets/wide.ts';
 
 const server = new McpServer({
@@ -20,6 +23,16 @@ for (const name of wanted) {
     description: `Tool ${name} of the bench`,
     inputSchema: z.object(shape),
     handler: () => ({ content: [{ type: 'text', text: name }] }),
+  });
+}
+if (streaming) {
+  server.tool(NAME, {
+    description: DESCRIPTION,
+    inputSchema: z.object(SHAPE),
+    handler: async (pace, { progress: report }) => {
+      const text = await tick(pace, sleep, (progress, total, message) => report?.({ progress, total, message }));
+      return { content: [{ type: 'text', text }] };
+    },
   });
 }
 const sessionAdapter = new InMemorySessionAdapter({ maxEventBufferSize: 1024 });

@@ -1,10 +1,17 @@
-/** The official SDK, version 1: one McpServer and one transport a session, answers as JSON. */
+/**
+ * The official SDK, version 1: one McpServer and one transport a session, answers as JSON; for the measures of streams
+ * answers are streams that can be resumed.
+ */
 import '../targets/memory.ts';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import { z } from 'zod';
+import { eventStore } from '../../../harness/foreign/servers/events.ts';
 import { hostname, port } from '../targets/address.ts';
+import { heartbeat_ms, streaming } from '../targets/streaming.ts';
+import { DESCRIPTION, NAME, SHAPE, tick } from '../targets/ticker.ts';
 import { shape, wanted } from '../targets/wide.ts';
 
 function make(): McpServer {
@@ -19,6 +26,18 @@ function make(): McpServer {
       content: [{ type: 'text', text: name }],
     }));
   }
+  if (streaming) {
+    server.registerTool(NAME, { description: DESCRIPTION, inputSchema: SHAPE }, async (pace, extra) => {
+      const progressToken = extra._meta?.progressToken ?? '';
+      const text = await tick(pace, sleep, (progress, total, message) =>
+        extra.sendNotification({
+          method: 'notifications/progress',
+          params: { progressToken, progress, total, message },
+        }),
+      );
+      return { content: [{ type: 'text', text }] };
+    });
+  }
   return server;
 }
 
@@ -32,11 +51,14 @@ async function fetch(request: Request): Promise<Response> {
   }
   const transport: WebStandardStreamableHTTPServerTransport = new WebStandardStreamableHTTPServerTransport({
     sessionIdGenerator: randomUUID,
-    enableJsonResponse: true,
+    ...(streaming ? { eventStore: eventStore(), keepAliveMs: heartbeat_ms } : { enableJsonResponse: true }),
     onsessioninitialized: (session) => {
       transports.set(session, transport);
     },
   });
+  transport.onclose = () => {
+    if (transport.sessionId !== undefined) transports.delete(transport.sessionId);
+  };
   await make().connect(transport);
   return transport.handleRequest(request);
 }

@@ -1,10 +1,13 @@
 /** tmcp with its HTTP transport: sessions in memory, and 2026-07-28. */
 import '../targets/memory.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ZodJsonSchemaAdapter } from '@tmcp/adapter-zod';
 import { HttpTransport } from '@tmcp/transport-http';
 import { McpServer } from 'tmcp';
 import { z } from 'zod';
 import { hostname, port } from '../targets/address.ts';
+import { streaming } from '../targets/streaming.ts';
+import { DESCRIPTION, NAME, SHAPE, tick } from '../targets/ticker.ts';
 import { shape, wanted } from '../targets/wide.ts';
 
 const server = new McpServer(
@@ -19,6 +22,12 @@ for (const name of wanted) {
   server.tool({ name, description: `Tool ${name} of the bench`, schema: z.object(shape) }, () => ({
     content: [{ type: 'text', text: name }],
   }));
+}
+if (streaming) {
+  server.tool({ name: NAME, description: DESCRIPTION, schema: z.object(SHAPE) }, async (pace) => {
+    const text = await tick(pace, sleep, (progress, total, message) => server.progress(progress, total, message));
+    return { content: [{ type: 'text', text }] };
+  });
 }
 const transport = new HttpTransport(server, { path: '/mcp' });
 

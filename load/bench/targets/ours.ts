@@ -1,8 +1,10 @@
-/** This server, all defaults on, with the echo tool, and BENCH_TOOLS tools in all; unset, one that tells its steps besides. */
+/** This server, all defaults on, with the echo tool, and BENCH_TOOLS tools in all; unset, one that tells its steps besides, or the ticker. */
 import './memory.ts';
 import { z } from 'zod';
 import { application, createServer, start, type Tool, tool } from '../../../server.ts';
 import { STEPS } from './answers.ts';
+import { streaming } from './streaming.ts';
+import { DESCRIPTION, NAME, SHAPE, tick } from './ticker.ts';
 import { shape, wanted } from './wide.ts';
 
 const echo: Tool = tool(
@@ -20,7 +22,13 @@ const wide: Tool[] = wanted.map((name) =>
   tool(name, { description: `Tool ${name} of the bench`, inputSchema: z.object(shape) }, () => name),
 );
 
-const features = process.env.BENCH_TOOLS === undefined ? [echo, steps] : [echo, ...wide];
+const ticker: Tool = tool(
+  NAME,
+  { description: DESCRIPTION, inputSchema: z.object(SHAPE) },
+  (pace, { progress, sleep }) => tick(pace, sleep, progress),
+);
+
+const features = process.env.BENCH_TOOLS === undefined ? [echo, streaming ? ticker : steps] : [echo, ...wide];
 
 const app = application(async (env) => createServer({ name: 'ours', version: '0.1.0', features, env }));
 
