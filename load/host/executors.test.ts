@@ -211,3 +211,17 @@ test('vus, iterations and duration at the top are one scenario called default', 
   const plain = await run(`export default function () { console.log(1); }`);
   assert.equal(plain.log.length, 1);
 });
+
+for (const [executor, iterations] of [
+  ['per-vu-iterations', 4],
+  ['shared-iterations', 4],
+] as const) {
+  test(`${executor} is as far as the iterations that are done`, async () => {
+    const { log } = await run(
+      `import exec from 'k6/execution';
+       export const options = { scenarios: { s: { executor: '${executor}', vus: 1, iterations: ${iterations} } } };
+       export default function () { console.log(exec.scenario.progress); }`,
+    );
+    assert.deepEqual(log, ['info: 0', 'info: 0.25', 'info: 0.5', 'info: 0.75']);
+  });
+}

@@ -50,8 +50,18 @@ export async function execute(scenario: Scenario, crew: Crew): Promise<void> {
 const peak = ({ startVUs, stages }: Of<'ramping-vus'>): number =>
   Math.max(startVUs, ...stages.map(({ target }) => target));
 
-async function loop(vu: VirtualUser, period: Period, crew: Crew, next: () => boolean = () => true): Promise<void> {
-  while (!period.ended && next()) await crew.iterate(vu);
+/** @param next asked before each iteration @param over told after each */
+async function loop(
+  vu: VirtualUser,
+  period: Period,
+  crew: Crew,
+  next: () => boolean = () => true,
+  over: () => void = () => {},
+): Promise<void> {
+  while (!period.ended && next()) {
+    await crew.iterate(vu);
+    over();
+  }
 }
 
 async function perVu(
@@ -61,14 +71,16 @@ async function perVu(
   crew: Crew,
 ): Promise<void> {
   let started = 0;
-  crew.report(() => started / (iterations * vus.length));
+  let done = 0;
+  crew.report(() => done / (iterations * vus.length));
   await Promise.all(
     vus.map(async (vu) => {
       let left = iterations;
-      await loop(vu, period, crew, () => {
+      const next = () => {
         if (left > 0) started++;
         return left-- > 0;
-      });
+      };
+      await loop(vu, period, crew, next, () => done++);
     }),
   );
   const missed = iterations * vus.length - started;
@@ -82,13 +94,14 @@ async function shared(
   crew: Crew,
 ): Promise<void> {
   let left = iterations;
-  crew.report(() => 1 - left / iterations);
+  let done = 0;
+  crew.report(() => done / iterations);
   const next = (): boolean => {
     if (left === 0) return false;
     left--;
     return true;
   };
-  await Promise.all(vus.map((vu) => loop(vu, period, crew, next)));
+  await Promise.all(vus.map((vu) => loop(vu, period, crew, next, () => done++)));
   if (left > 0) crew.dropped(left);
 }
 
