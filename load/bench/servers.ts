@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { cpuTime } from '../../harness/runtimes/usage.ts';
 
 export const RUNTIMES = ['bun', 'deno', 'node'] as const;
 export type Runtime = (typeof RUNTIMES)[number];
@@ -13,8 +14,6 @@ export const BENCH: string = fileURLToPath(new URL('.', import.meta.url));
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 const READY_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 3_000;
-/** Microseconds in one tick of /proc/<pid>/stat: USER_HZ is 100 on every Linux that Node runs on. */
-const TICK_US = 10_000;
 const PAGE_BYTES = 4096;
 
 export interface Launch {
@@ -160,20 +159,13 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-function readProc(pid: number, file: string): string | undefined {
-  const path = `/proc/${pid}/${file}`;
-  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
-}
-
 /** Resident memory of a process in bytes. */
 export function rssOf(pid: number): number | undefined {
-  const text = readProc(pid, 'statm');
-  return text === undefined ? undefined : Number(text.split(' ')[1]) * PAGE_BYTES;
+  const path = `/proc/${pid}/statm`;
+  return existsSync(path) ? Number(readFileSync(path, 'utf8').split(' ')[1]) * PAGE_BYTES : undefined;
 }
 
 /** CPU time of a process so far, in us. */
 export function cpuOf(pid: number): number | undefined {
-  // The command's name stands in parentheses and may hold anything; the 12th and 13th fields after it are utime and stime.
-  const fields = readProc(pid, 'stat')?.split(') ').at(-1)?.split(' ');
-  return fields && (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  return existsSync(`/proc/${pid}/stat`) ? Math.round(cpuTime({ pid }) * 1e6) : undefined;
 }

@@ -81,11 +81,11 @@ export function beatsDue(life_ms: number, period_ms: number, late_ms: number): n
  * Heartbeats of a quiet stream: its comments, and its events that say something, as a server may let the next heartbeat go
  * after one; less its greeting.
  */
-export function beatsIn({ comments, events }: StreamBody, greeting: number): number {
-  return Math.max(0, signsOfLife({ comments, events }) - greeting);
+export function beatsIn(body: StreamBody, greeting: number): number {
+  return Math.max(0, signsOfLife(body) - greeting);
 }
 
-export function signsOfLife({ comments, events }: Pick<StreamBody, 'comments' | 'events'>): number {
+export function signsOfLife({ comments, events }: StreamBody): number {
   return comments + events.filter(({ data }) => data !== '').length;
 }
 
