@@ -4,8 +4,6 @@
  */
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
@@ -22,6 +20,7 @@ import {
   type OAuthKind,
 } from './clients/oauth-client.ts';
 import { UserAgent } from './clients/user-agent.ts';
+import { freePort } from './runtimes/ports.ts';
 import { RUNTIMES, type RunningServer, type Runtime, startServer } from './runtimes/start.ts';
 
 const READ = 'account:read';
@@ -116,16 +115,6 @@ async function ask(url: string, token: string, session?: string, method = 'POST'
     challenge: response.headers.get('www-authenticate') ?? '',
     text: await response.text(),
   };
-}
-
-/** A port that is free now: the public URL of a server is known before it starts. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Starts the server under test, whose tokens `issuer` issues. */

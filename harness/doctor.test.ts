@@ -28,6 +28,7 @@ import { differingBits } from './doctor/negotiation.ts';
 import { report } from './doctor/report.ts';
 import { limitNear } from './doctor/streams.ts';
 import { weaknessOf } from './doctor/weakness.ts';
+import { freePort } from './runtimes/ports.ts';
 import { RUNTIMES, type RunningServer, startServer } from './runtimes/start.ts';
 
 // ---- servers ---------------------------------------------------------------------------------------
@@ -494,14 +495,6 @@ test('an origin that shall be allowed', async () => {
 // ---- authorization ---------------------------------------------------------------------------------
 
 const SECRET = 'planted-secret-of-at-least-32-characters';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** An authorization server, as far as clients find it. @returns its issuer */
 async function issuing(changes: Record<string, unknown> = {}): Promise<string> {

@@ -4,7 +4,6 @@
  */
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { eventually } from './clients/eventually.ts';
 import { red } from './mutants/kills.ts';
@@ -15,6 +14,7 @@ import { type Facts, factsAt } from './replay/facts.ts';
 import type { Outcome } from './replay/outcome.ts';
 import { REVISIONS, type Revision, type Scenario } from './replay/scenario.ts';
 import { type Target, urlTarget } from './replay/target.ts';
+import { freePort } from './runtimes/ports.ts';
 import { RUNTIMES, type RunningServer, startServer } from './runtimes/start.ts';
 
 const SCENARIOS = ownScenarios();
@@ -155,16 +155,6 @@ for (const runtime of RUNTIMES) {
         await leaving?.kill();
         await server.stop();
       }
-    });
-  });
-}
-
-/** A port that nobody listens on. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
 }

@@ -5,9 +5,9 @@ import { after, before, describe, test } from 'node:test';
 import { Arrivals } from '../clients/arrivals.ts';
 import { fate } from '../clients/eventually.ts';
 import { type Event, events, type Message, Session } from '../clients/session.ts';
+import { freePort } from '../runtimes/ports.ts';
 import { RUNTIMES, type RunningServer, type Runtime, startServer } from '../runtimes/start.ts';
 import { type Nginx, startNginx } from './nginx.ts';
-import { freePort } from './ports.ts';
 
 /** Longer than the 60 s after which nginx cuts who says nothing. */
 const LONG_MS = 65_000;

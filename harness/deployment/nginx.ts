@@ -1,10 +1,10 @@
 /** A real nginx on loopback: a configuration, a temporary folder, a process. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, startChild } from './child.ts';
-import { listening } from './ports.ts';
+import { type Child, exitText, startChild } from '../runtimes/child.ts';
+import { listening } from '../runtimes/ports.ts';
 
 export interface Nginx {
   readonly pid: number;
@@ -39,24 +39,16 @@ export async function startNginx(http: string, port: number): Promise<Nginx> {
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, configuration(folder, http));
   const child = startChild('nginx', ['-p', folder, '-c', file, '-e', 'stderr'], {
-    PATH: [process.env.PATH, ...FOLDERS].join(':'),
+    env: { PATH: [process.env.PATH, ...FOLDERS].join(':') },
+    folder,
   });
-  const tidy = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', tidy);
-  try {
-    await listening(port, endOf(child));
-  } catch (error) {
-    tidy();
-    throw error;
-  }
+  await listening(port, endOf(child));
   return {
     pid: child.pid,
     errors: child.stderr,
     requests: () => readFileSync(join(folder, 'requests.log'), 'utf8').split('\n').slice(0, -1).map(readLine),
     async stop() {
       await child.end('SIGTERM');
-      process.off('exit', tidy);
-      tidy();
     },
   };
 }
@@ -69,10 +61,10 @@ function readLine(text: string): ProxiedRequest {
 }
 
 async function endOf(child: Child): Promise<never> {
-  const code = await child.ended.catch((error: NodeJS.ErrnoException) => {
+  const how = await child.exit.catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? new Error(MISSING) : error;
   });
-  throw new Error(`nginx ended with ${code}: ${child.stderr().trim()}`);
+  throw new Error(`nginx ended with ${exitText(how)}: ${child.stderr().trim()}`);
 }
 
 /**

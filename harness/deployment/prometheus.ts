@@ -1,13 +1,13 @@
 /** A real Prometheus on loopback: the example configuration of the server with other targets, a temporary folder, a process. */
 
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
-import { type Child, startChild } from './child.ts';
-import { freePort, listening } from './ports.ts';
+import { type Child, exitText, startChild } from '../runtimes/child.ts';
+import { freePort, listening } from '../runtimes/ports.ts';
 
 /** What an operator of the server is given. */
 export const OPERATIONS = fileURLToPath(new URL('../../server/operations/', import.meta.url));
@@ -44,26 +44,17 @@ interface Configuration {
  */
 export async function startPrometheus(targets: readonly string[], token: string): Promise<Prometheus> {
   const folder = mkdtempSync(join(tmpdir(), 'portable-mcp-prometheus-'));
-  const tidy = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', tidy);
   writeFileSync(join(folder, 'token'), token);
   copyFileSync(join(OPERATIONS, 'alerts.yml'), join(folder, 'alerts.yml'));
   const file = join(folder, 'prometheus.yml');
   writeFileSync(file, configuration(targets, join(folder, 'token')));
   const port = await freePort();
   const began = Date.now() / 1000;
-  const child = startChild('prometheus', [
-    `--config.file=${file}`,
-    `--storage.tsdb.path=${join(folder, 'data')}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-    '--log.level=warn',
-  ]);
-  try {
-    await listening(port, endOf(child));
-  } catch (error) {
-    tidy();
-    throw error;
-  }
+  const paths = [`--config.file=${file}`, `--storage.tsdb.path=${join(folder, 'data')}`];
+  const child = startChild('prometheus', [...paths, `--web.listen-address=127.0.0.1:${port}`, '--log.level=warn'], {
+    folder,
+  });
+  await listening(port, endOf(child));
   const url = `http://127.0.0.1:${port}`;
   async function api<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
     const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`);
@@ -85,17 +76,15 @@ export async function startPrometheus(targets: readonly string[], token: string)
     },
     async stop() {
       await child.end('SIGTERM');
-      process.off('exit', tidy);
-      tidy();
     },
   };
 }
 
 async function endOf(child: Child): Promise<never> {
-  const code = await child.ended.catch((error: NodeJS.ErrnoException) => {
+  const how = await child.exit.catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? new Error(MISSING) : error;
   });
-  throw new Error(`prometheus ended with ${code}: ${child.stderr().trim()}`);
+  throw new Error(`prometheus ended with ${exitText(how)}: ${child.stderr().trim()}`);
 }
 
 /** The example as an operator would change it: other targets, more often, with the lines for a token. */

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Child, startChild } from './child.ts';
+import { type Child, exitText, startChild } from '../runtimes/child.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HOST = '127.0.0.1';
@@ -52,14 +52,13 @@ export class Replica {
   async start(): Promise<void> {
     const { runtime, entry, port, env } = this.#options;
     const settings = { ...env, MCP_HOST: HOST, MCP_PORT: String(port), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' };
-    const child = startChild(
-      `${ROOT}node_modules/.bin/${runtime}`,
-      ARGUMENTS[runtime](`${ROOT}${entry}`, port),
-      settings,
-    );
+    const child = startChild(`${ROOT}node_modules/.bin/${runtime}`, ARGUMENTS[runtime](`${ROOT}${entry}`, port), {
+      env: settings,
+      kept: Number.POSITIVE_INFINITY,
+    });
     this.#children.push(child);
-    const over = child.ended.then((code) => {
-      throw new Error(`${runtime} on ${port} ended with ${code}: ${child.stderr()}`);
+    const over = child.exit.then((how) => {
+      throw new Error(`${runtime} on ${port} ended with ${exitText(how)}: ${child.stderr()}`);
     });
     while (!(await Promise.race([this.#ready(), over]))) await sleep(25);
     over.catch(() => {});
@@ -67,11 +66,8 @@ export class Replica {
 
   /** Asks it to end; what does not in half a minute is killed. @returns its exit code; null when it was killed */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const child = this.#children.at(-1);
-    const timer = setTimeout(() => void child?.end('SIGKILL'), PATIENCE_MS);
-    const code = await child?.end(signal);
-    clearTimeout(timer);
-    return code ?? null;
+    const how = await this.#children.at(-1)?.end(signal, PATIENCE_MS);
+    return how?.code ?? null;
   }
 
   async #ready(): Promise<boolean> {

@@ -18,8 +18,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { eventually } from '../clients/eventually.ts';
 import { events, Session, statusOf } from '../clients/session.ts';
+import { freePort } from '../runtimes/ports.ts';
 import { type Nginx, startNginx } from './nginx.ts';
-import { freePort } from './ports.ts';
 import { Replica, type ReplicaRuntime } from './replica.ts';
 
 const EXAMPLE = readFileSync(new URL('../../server/operations/nginx.conf', import.meta.url), 'utf8');

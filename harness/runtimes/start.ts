@@ -5,12 +5,11 @@
  *
  * prints the URL and serves until SIGINT.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { type Child, type Exit, exitText, startChild } from './child.ts';
+import { assertFree, freePort } from './ports.ts';
 import { prepareWorker } from './workerd.ts';
 
 /** The runtimes in the order in which they are tried. */
@@ -26,12 +25,6 @@ export interface StartOptions {
   env?: Record<string, string>;
   /** The loopback port. Default: a free one. */
   port?: number;
-}
-
-export interface Exit {
-  /** Null for a process that a signal ended. */
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 export interface RunningServer {
@@ -57,36 +50,26 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 3_000;
-const KEPT_OUTPUT = 256 * 1024;
 
 /** Starts a server and resolves once `GET /health` answers 200; rejects with its output when it ends first or is not ready within 15 s. */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { runtime, entry = 'server.ts', env = {} } = options;
-  const port = await freePort(options.port ?? 0);
+  const port = options.port ?? (await freePort());
+  if (options.port !== undefined) await assertFree(port);
   const settings = { MCP_HOST: HOST, MCP_LOG_LEVEL: 'warn', MCP_DRAIN_DELAY: '0', ...env, MCP_PORT: String(port) };
   const { args, folder } = await commandLine(runtime, resolve(ROOT, entry), port, settings);
-
-  const child = spawn(resolve(ROOT, 'node_modules/.bin', runtime), args, {
+  const child = startChild(resolve(ROOT, 'node_modules/.bin', runtime), args, {
     cwd: ROOT,
     env: { ...inheritedEnvironment(), ...settings },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    folder,
   });
-  const ended = new Promise<void>((done) => child.once('close', () => done()).once('error', () => done()));
-  const exit = new Promise<Exit>((done) => child.once('exit', (code, signal) => done({ code, signal })));
-  const release = watch(child, folder);
-  void ended.then(release);
-  const stdout = tail(child.stdout);
-  const stderr = tail(child.stderr);
-
+  const { pid, exit, stdout, stderr } = child;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
-    await ended;
-    clearTimeout(timer);
+    await child.end(signal, STOP_WITHIN_MS).catch(() => {});
   };
 
   const origin = `http://${HOST}:${port}`;
-  const failure = await readiness(origin, child, ended);
+  const failure = await readiness(origin, child);
   if (failure !== undefined) {
     await end('SIGKILL');
     throw new Error(`${entry} on ${runtime} ${failure}\n${stderr()}${stdout()}`.trimEnd());
@@ -95,25 +78,13 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     url: origin + (env.MCP_PATH ?? '/mcp'),
     origin,
     port,
-    pid: child.pid ?? 0,
+    pid,
     exit,
     stdout,
     stderr,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
-}
-
-/** Resolves with `port`, or with one the system picks for 0; rejects when something listens there already. */
-function freePort(port: number): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer();
-    probe.once('error', (cause) => fail(new Error(`port ${port} is not free`, { cause })));
-    probe.listen(port, HOST, () => {
-      const address = probe.address();
-      probe.close(() => done(typeof address === 'object' && address !== null ? address.port : port));
-    });
-  });
 }
 
 async function commandLine(
@@ -145,20 +116,20 @@ function inheritedEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Waits for the first 200 of `/health`. Returns why there will be none, or nothing. */
-async function readiness(origin: string, child: ChildProcess, ended: Promise<void>): Promise<string | undefined> {
+async function readiness(origin: string, child: Child): Promise<string | undefined> {
   const deadline = Date.now() + READY_WITHIN_MS;
-  let spawnError: Error | undefined;
-  let over = false;
-  child.once('error', (error) => {
-    spawnError = error;
-  });
-  void ended.then(() => {
-    over = true;
-  });
+  let over: string | undefined;
+  child.exit.then(
+    (how) => {
+      over = `ended with ${exitText(how)} before it was ready`;
+    },
+    (error: Error) => {
+      over = `could not be started: ${error.message}`;
+    },
+  );
   let last = 'nothing listens';
   while (Date.now() < deadline) {
-    if (spawnError) return `could not be started: ${spawnError.message}`;
-    if (over) return `ended with ${child.signalCode ?? `exit code ${child.exitCode}`} before it was ready`;
+    if (over !== undefined) return over;
     try {
       // The deadline of one attempt is short: a stuck answer must not hide that the process has ended.
       const response = await fetch(`${origin}/health`, { signal: AbortSignal.timeout(2_000) });
@@ -171,59 +142,6 @@ async function readiness(origin: string, child: ChildProcess, ended: Promise<voi
     await sleep(25);
   }
   return `was not ready within ${READY_WITHIN_MS / 1000} s (${last})`;
-}
-
-function tail(stream: NodeJS.ReadableStream | null): () => string {
-  let text = '';
-  stream?.setEncoding('utf8');
-  stream?.on('data', (chunk: string) => {
-    text = (text + chunk).slice(-KEPT_OUTPUT);
-  });
-  return () => text;
-}
-
-/** What has to go when this process does: the servers that still run, and the folders of those on workerd. */
-const running = new Map<ChildProcess, string | undefined>();
-
-/**
- * Ties the life of `child` to ours, and its `folder` to its own. Returns what to call when it has ended.
- *
- * An exit handler covers every end of ours but SIGKILL; for that a shell holds the other end of a pipe, which closes whatever happens to us.
- */
-function watch(child: ChildProcess, folder: string | undefined): () => void {
-  if (running.size === 0) hookExit();
-  running.set(child, folder);
-  const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$0" 2>/dev/null', String(child.pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true, // Ctrl-C goes to the whole process group, and the guard has to outlive it.
-  });
-  guard.on('error', () => {}); // No shell: the exit handler has to do.
-  guard.stdin.on('error', () => {});
-  guard.unref();
-  return () => {
-    guard.kill('SIGKILL'); // Before the process id can belong to somebody else.
-    running.delete(child);
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  };
-}
-
-let hooked = false;
-
-function hookExit(): void {
-  if (hooked) return;
-  hooked = true;
-  process.on('exit', () => {
-    for (const [child, folder] of running) {
-      child.kill('SIGKILL');
-      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-    }
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // A signal ends a process without `exit` handlers unless it is handled; a program that handles it decides for itself.
-    process.on(signal, () => {
-      if (process.listenerCount(signal) === 1) process.exit(128 + { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 }[signal]);
-    });
-  }
 }
 
 function isRuntime(name: string | undefined): name is Runtime {

@@ -1,7 +1,7 @@
 /** Who takes part in the measures of streams, and how each is started for them. */
-import { type Exit, startServer } from '../../../harness/runtimes/start.ts';
+import { startServer } from '../../../harness/runtimes/start.ts';
 import type { Era } from '../messages.ts';
-import { cpuOf, endOf, RUNTIMES, type Running, rssOf, start } from '../servers.ts';
+import { cpuOf, endingOf, RUNTIMES, type Running, rssOf, start } from '../servers.ts';
 import { launchOf, moduleAt, type Target } from '../targets.ts';
 import type { StreamRuntime } from './row.ts';
 
@@ -48,10 +48,6 @@ export function startContender(
 async function startWorker(entry: string, env: Record<string, string>): Promise<Running> {
   const server = await startServer({ runtime: 'workerd', entry: moduleAt(entry), env });
   const { pid, port, url, stop } = server;
-  let exit: Exit | undefined;
-  void server.exit.then((how) => {
-    exit = how;
-  });
   return {
     pid,
     port,
@@ -59,7 +55,7 @@ async function startWorker(entry: string, env: Record<string, string>): Promise<
     cpu_us: () => cpuOf(pid),
     rss: () => rssOf(pid),
     memory: () => Promise.reject(new Error('workerd tells nothing of its heap')),
-    ended: () => exit && endOf(exit.signal ?? exit.code, server.stderr()),
+    ended: endingOf(server),
     stop,
   };
 }
