@@ -1,6 +1,8 @@
 /**
  * How long an event is on its way: many calls at once, each of a session of its own, whose progress tells when it was sent.
  *
+ * The calls of a round begin evenly spread over its time, and so do the events that are due: else a server that takes in all
+ * calls sooner has all their events due in one moment, and is the slower for it.
  * When an event came only the script host can see: it feeds mcp_event_lag_ms (load/host/arrivals.ts). Client and server must
  * share a clock. A first call of each session, whose requests are called `warm-up`, is not counted. Revisions up to
  * 2025-11-25, or 2026-07-28 with -e MCP_REVISION=2026-07-28.
@@ -18,6 +20,7 @@
  * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0; beside them mcp_events_seen counts.
  */
 
+import exec from 'k6/execution';
 import { checkTarget, type Target } from '../../lib/check.ts';
 import { isStateless, readEndpoint, readNumbers, withNumbers } from '../../lib/config.ts';
 import type { Peer } from '../../lib/jsonrpc.ts';
@@ -25,6 +28,7 @@ import { ask, endSession, openSession, statelessPeer } from '../../lib/mcp.ts';
 import { NumberedCall, uniqueId } from '../../lib/numbered.ts';
 import { optionsOf } from '../../lib/plan.ts';
 import { nothingLost } from '../../lib/thresholds.ts';
+import { pause } from '../../lib/time.ts';
 
 const DEFAULTS = { CALLS: 200, VUS: 10, ROUNDS: 5, EVENTS: 20, EVERY_MS: 50, GIVE_UP_MS: 30_000 };
 
@@ -33,6 +37,8 @@ const { CALLS, VUS, ROUNDS, EVENTS, EVERY_MS, GIVE_UP_MS } = readNumbers('ticks'
 const [revision = ''] = endpoint.revisions;
 const tool = withNumbers(endpoint.sequence, { EVENTS, EVERY_MS });
 const share = Math.ceil(CALLS / VUS);
+/** Two steps longer than a call takes when nothing is late. */
+const ROUND_MS = (EVENTS + 2) * EVERY_MS;
 const call_ms = EVENTS * EVERY_MS + GIVE_UP_MS;
 
 export const options = optionsOf(
@@ -59,17 +65,25 @@ export async function ticks(): Promise<void> {
     const peer = isStateless(revision) ? statelessPeer(revision) : await openSession(endpoint, revision);
     if (peer) peers.push(peer);
   }
-  await Promise.all(peers.map(listen));
+  await Promise.all(peers.map((peer, at) => listen(peer, at + share * (exec.vu.idInTest - 1))));
 }
 
-async function listen(peer: Peer): Promise<void> {
+/** @param index of the call among all of them */
+async function listen(peer: Peer, index: number): Promise<void> {
   await warmUp(peer);
   for (let round = 0; round < ROUNDS; round++) {
+    await turnOf(index);
     const call = new NumberedCall(endpoint, peer, tool, EVENTS);
     await call.start(call_ms);
     call.finish();
   }
   if (!isStateless(revision)) await endSession(endpoint, peer);
+}
+
+/** The next moment that is this call's own, of all moments of a round. */
+function turnOf(index: number): Promise<void> {
+  const turn = (index * ROUND_MS) / (share * VUS);
+  return pause(ROUND_MS - ((Date.now() - turn) % ROUND_MS));
 }
 
 async function warmUp(peer: Peer): Promise<void> {
