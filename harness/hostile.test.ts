@@ -159,7 +159,15 @@ test('Ctrl-C prints what is known so far', { timeout: 60_000 }, async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const { child, ended } = replayed(`http://127.0.0.1:${port}/mcp`, ['--at-once', '1', '--reporter', 'tap']);
+  const { child, ended } = replayed(`http://127.0.0.1:${port}/mcp`, [
+    '--at-once',
+    '1',
+    '--reporter',
+    'tap',
+    // It is the signal that ends the run, not a request that took long.
+    '--timeout',
+    '30000',
+  ]);
   try {
     await Promise.race([stuck.promise, ended]);
     child.kill('SIGINT');

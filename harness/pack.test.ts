@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const BIN = join(ROOT, 'node_modules/.bin');
 /** Unpacked. */
 const BUDGET = 1_700_000;
-/** From the start to the end of `--list`, at best; ms. Far above what it takes, for this machine does other things beside. */
+/** CPU time from the start to the end of `--list`, at best; ms. The time that passes would tell what else the machine does. */
 const START_MS = 500;
 
 const work = mkdtempSync(join(tmpdir(), 'mcp-replay-pack-'));
@@ -161,13 +161,17 @@ function readsNode(folder: string): boolean {
   }
 }
 
-test(`it starts within ${START_MS} ms, and lists every scenario`, async () => {
+/** Tells on standard error what CPU time the process has used, ms. */
+const TELL_CPU =
+  'data:text/javascript,process.on("exit",()=>{const{user,system}=process.cpuUsage();console.error((user+system)/1000)})';
+
+test(`it starts within ${START_MS} ms of CPU time, and lists every scenario`, async () => {
   const times: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const began = performance.now();
-    const list = await done(join(BIN, 'node'), 'node_modules/mcp-replay/bin.js', '--list');
-    times.push(performance.now() - began);
-    for (const id of ids) assert.ok(list.includes(id), id);
+    const args = ['--import', TELL_CPU, 'node_modules/mcp-replay/bin.js', '--list'];
+    const { stdout, stderr } = await run(join(BIN, 'node'), args);
+    times.push(Number(stderr));
+    for (const id of ids) assert.ok(stdout.includes(id), id);
   }
   assert.ok(Math.min(...times) < START_MS, times.map(Math.round).join(', '));
 });
