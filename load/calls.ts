@@ -24,7 +24,7 @@
 
 import exec from 'k6/execution';
 import type { Options } from 'k6/options';
-import { checkTarget, type Target } from './lib/check.ts';
+import { checkTarget, stop, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers, readSteps } from './lib/config.ts';
 import { type Peer, succeeded } from './lib/jsonrpc.ts';
 import { kneeText, type Step } from './lib/knee.ts';
@@ -89,9 +89,11 @@ export function plan(endpoint: Endpoint, profile: string): CallsPlan {
         continue;
       }
       const opened: Peer[] = [];
-      for (let count = 0; count < Math.max(1, SESSIONS); count++) {
+      const wanted = Math.max(1, SESSIONS);
+      for (let count = 0; count < wanted; count++) {
         const peer = await openSession(endpoint, revision);
-        if (peer) opened.push(peer);
+        if (!peer) stop(`${endpoint.url} let ${count} of ${wanted} sessions begin; see SESSIONS`);
+        opened.push(peer);
       }
       peers.push(opened);
     }

@@ -262,7 +262,76 @@ const CASES: Readonly<Record<string, Case>> = {
       response.writeHead(400).end();
       return true;
     },
-    line: /refuses notifications\/initialized/,
+    line: /refuses notifications\/initialized: 400 instead of 202/,
+  },
+  'a handshake that is refused at its end for a reason': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'notifications/initialized') return false;
+      error(response, message, 400, -32600, 'Who are you?');
+      return true;
+    },
+    line: /refuses notifications\/initialized: 400 Who are you\? \(-32600\) instead of 202/,
+  },
+  'a redirect': {
+    script: 'sessions',
+    answer: (_message, { url }, response) => {
+      if (url !== '/mcp') return false;
+      response.writeHead(307, { location: '/mcp/' }).end();
+      return true;
+    },
+    line: /answers 307, a redirect to \/mcp\/: give that as MCP_URL/,
+  },
+  'a list of tools that is none': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'tools/list') return false;
+      result(response, message, { tools: {} });
+      return true;
+    },
+    line: /lists its tools as \{\}, not an array/,
+  },
+  'a list of tools with none in it': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'tools/list') return false;
+      result(response, message, { tools: [null] });
+      return true;
+    },
+    line: /has no tool "echo"; name one of its own with MCP_CALL_TOOL/,
+  },
+  'revisions that are no list': {
+    script: 'listen',
+    answer: (message, _request, response) => {
+      if (message.method !== 'server/discover') return false;
+      result(response, message, { supportedVersions: '2025-11-25' });
+      return true;
+    },
+    line: /does not speak revision 2026-07-28: it offers "2025-11-25"/,
+  },
+  'an initialize whose result is null': {
+    script: 'sessions',
+    answer: (message, _request, response) => {
+      if (message.method !== 'initialize') return false;
+      json(response, 200, { jsonrpc: '2.0', id: message.id, result: null });
+      return true;
+    },
+    line: /answers 200 application\/json, not MCP: is the path right\?/,
+  },
+  'fewer sessions than are asked for': {
+    script: 'calls',
+    env: { MCP_REVISION: '2025-11-25', SESSIONS: '3' },
+    answer: (() => {
+      let begun = 0;
+      const refuse: Answer = (message, _request, response) => {
+        // One is the check's own.
+        if (message.method !== 'initialize' || ++begun < 3) return false;
+        error(response, message, 503, -32000, 'Full');
+        return true;
+      };
+      return refuse;
+    })(),
+    line: /let 1 of 3 sessions begin; see SESSIONS/,
   },
   'a server that lists no tools': {
     script: 'sessions',
@@ -530,6 +599,109 @@ describe('every script', { concurrency: 4 }, () => {
       server.close();
     }
   });
+});
+
+/** A call's stream: `write` is given the response when its head was sent. */
+const streaming =
+  (write: (response: ServerResponse, message: Message) => void): Answer =>
+  (message, request, response) => {
+    if (!calls('countdown', message)) return rightInBoth(message, request, response);
+    response.writeHead(200, { 'Content-Type': 'Text/Event-Stream; charset=utf-8' });
+    write(response, message);
+    return true;
+  };
+
+describe('servers that are right, in their own way, are not refused', { concurrency: 4 }, () => {
+  const few = { STREAMS: '1', VUS: '1', ITERATIONS: '1', CUTS: '0', EVENTS: '5', EVERY_MS: '50' };
+
+  test('slashes are escaped, and the media type is written large', async () => {
+    const server = await listening(
+      streaming((response, message) => {
+        numbered(message, 5).forEach((one, at, { length }) => {
+          const data = JSON.stringify(one).replaceAll('/', '\\/');
+          setTimeout(() => {
+            response.write(`id: e-${at}\ndata: ${data}\n\n`);
+            if (at === length - 1) response.end();
+          }, at * 50);
+        });
+      }),
+    );
+    try {
+      const { result } = await tried('reconnection', `http://127.0.0.1:${server.port}/mcp`, few);
+      assert.equal(result.exitCode, 0, result.reason);
+      assert.equal(result.metrics.mcp_events_seen?.values.count, 6);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('the stream of a call is closed after each event, for the client to come back', async () => {
+    const owed = new Map<string, object[]>();
+    const next = (response: ServerResponse, id: string) => {
+      const [number = '0', token = ''] = id.split('.');
+      const one = owed.get(token)?.[Number(number)];
+      response.end(
+        one === undefined ? '' : `id: ${Number(number) + 1}.${token}\nretry: 20\ndata: ${JSON.stringify(one)}\n\n`,
+      );
+    };
+    const call = streaming((response, message) => {
+      const token = String(message.params._meta?.progressToken);
+      owed.set(token, numbered(message, 5));
+      next(response, `0.${token}`);
+    });
+    const server = await listening((message, request, response) => {
+      const last = request.headers['last-event-id'];
+      if (request.method !== 'GET' || last === undefined) return call(message, request, response);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      next(response, String(last));
+      return true;
+    });
+    try {
+      const { result } = await tried('reconnection', `http://127.0.0.1:${server.port}/mcp`, { ...few, CUTS: '1' });
+      assert.equal(result.exitCode, 0, result.reason);
+      assert.equal(result.metrics.mcp_events_seen?.values.count, 6);
+    } finally {
+      server.close();
+    }
+  });
+});
+
+test('numbers that the target tells no more at the end are missed', async () => {
+  let read = 0;
+  const server = await listening((_message, request, response) => {
+    if (request.url !== '/metrics') return false;
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.end(++read < 3 ? 'mcp_sessions 0\nmcp_streams_open 0\n' : 'mcp_sessions 0\n');
+    return true;
+  });
+  try {
+    const origin = `http://127.0.0.1:${server.port}`;
+    const env = { MCP_METRICS_URL: `${origin}/metrics`, MCP_METRICS_MEMORY: 'none', STREAMS: '1', VUS: '1' };
+    const { result, said } = await tried('heartbeats', `${origin}/mcp`, { ...env, HEARTBEAT_MS: '0', HOLD_MS: '2500' });
+    assert.equal(result.exitCode, 99);
+    assert.deepEqual(result.metrics.mcp_server_numbers_after?.thresholds, { 'count>=1': { ok: false } });
+    assert.match(said.join('\n'), /does not tell its numbers any more, or not all that it told before/);
+  } finally {
+    server.close();
+  }
+});
+
+test('a stream that never begins is not held', async () => {
+  let opened = 0;
+  const server = await listening((message, request, response) => {
+    // The first is the check's own.
+    if (request.method === 'GET' && ++opened > 1) return true;
+    return right(message, request, response);
+  });
+  try {
+    const url = `http://127.0.0.1:${server.port}/mcp`;
+    const { result } = await tried('heartbeats', url, { STREAMS: '1', VUS: '1', HEARTBEAT_MS: '0', HOLD_MS: '300' });
+    assert.equal(result.exitCode, 99);
+    assert.equal(result.metrics.mcp_stream_cut_early?.values.rate, 1);
+    assert.equal(result.metrics.mcp_streams_held?.values.count ?? 0, 0);
+  } finally {
+    server.close();
+  }
 });
 
 test('a stream that greets and says no more has no heartbeats, also where the server hears late that a client is gone', async () => {

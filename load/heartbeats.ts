@@ -21,7 +21,7 @@
  *   OBSERVE_S         1      s between two readings of the target's numbers (MCP_METRICS_URL); 0 for none
  *   P95_MS            1000   ms, budget of the first byte of a stream and of calls
  *
- * Thresholds: mcp_stream_cut_early 0, mcp_heartbeat_shortfall < 0.01, mcp_streams_unclosed 0, mcp_stream_open_ms and
+ * Thresholds: mcp_stream_cut_early 0, mcp_heartbeat_shortfall < 0.01, mcp_streams_silent 0, mcp_streams_unclosed 0, mcp_stream_open_ms and
  * mcp_call_ms p(95) within P95_MS, mcp_call_ok > 0.999; beside them mcp_streams_held, mcp_heartbeats and mcp_calls count.
  * mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are reported.
  */
@@ -36,6 +36,7 @@ import {
   CUT,
   callTool,
   endSession,
+  gaveStream,
   listen,
   openSession,
   openStream,
@@ -53,6 +54,7 @@ import {
   streamCutEarly,
   streamOpen,
   streamsHeld,
+  streamsSilent,
   streamsUnclosed,
 } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
@@ -119,7 +121,8 @@ export function plan(
     let early = false;
     const timeout_ms = ends ? hold_ms + CLOSE_MS : hold_ms;
     const stream = openOne(held.peer, timeout_ms).then((response) => {
-      early = ends ? !end.asked : response.error_code !== TIMED_OUT;
+      // What never began was not held either.
+      early = (ends ? !end.asked : response.error_code !== TIMED_OUT) || !gaveStream(response);
       return response;
     });
     open.add(held);
@@ -151,7 +154,9 @@ export function plan(
     const life_ms = response.timings.receiving;
     const beats = beatsIn(readStream(bodyOf(response)), greeting);
     heartbeatsSeen.add(beats);
-    heartbeatShortfall.add(beats < beatsDue(life_ms, HEARTBEAT_MS, LATE_MS));
+    const due = beatsDue(life_ms, HEARTBEAT_MS, LATE_MS);
+    heartbeatShortfall.add(beats < due);
+    streamsSilent.add(due > 0 && beats === 0 ? 1 : 0);
     if (beats > 0) heartbeatPeriod.add(life_ms / beats);
   }
 
@@ -201,6 +206,7 @@ export function plan(
         mcp_stream_open_ms: [`p(95)<${P95_MS}`],
         ...(HEARTBEAT_MS > 0 && {
           mcp_heartbeat_shortfall: ['rate<0.01'],
+          mcp_streams_silent: ['count==0'],
           mcp_heartbeats: [`count>=${Math.floor(share * VUS * beatsDue(hold_ms, HEARTBEAT_MS, LATE_MS) * 0.9)}`],
         }),
         ...(CALLS_PER_S > 0 && {

@@ -33,7 +33,7 @@
  */
 
 import exec from 'k6/execution';
-import { beatsDue, heardOf, holdFor } from './lib/accounting.ts';
+import { beatsDue, heardOf, holdFor, meaninglessSigns } from './lib/accounting.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, readEndpoint, readNumbers } from './lib/config.ts';
 import { succeeded } from './lib/jsonrpc.ts';
@@ -50,6 +50,7 @@ import {
   streamOpen,
   streamsHeld,
   streamsLate,
+  streamsSilent,
 } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
 import { observe, readAfter } from './lib/own-numbers.ts';
@@ -91,7 +92,7 @@ export function plan(
   async function flow({ greetings }: Target): Promise<void> {
     const changesFrom = exec.scenario.startTime + OPEN_S * 1000;
     const until = changesFrom + changing_ms + tail_ms;
-    // The acknowledgement is an event; what else there is are comments.
+    // The acknowledgement is one of them, and no heartbeat.
     const greeting = Math.max(0, (greetings[revision] ?? 0) - 1);
     const streams: Promise<void>[] = [];
     const first = exec.scenario.iterationInTest === 0;
@@ -117,8 +118,8 @@ export function plan(
       streamsLate.add(1);
       return;
     }
-    const { events, comments } = readStream(bodyOf(response));
-    const said = events.map(({ data }) => data);
+    const stream = readStream(bodyOf(response));
+    const said = stream.events.map(({ data }) => data);
     const heard = heardOf(id, said, endpoint.changeNotification, changes, COALESCES > 0);
     if (heard.acknowledged) streamsHeld.add(1);
     streamOpen.add(response.timings.waiting);
@@ -127,11 +128,13 @@ export function plan(
     eventsDuplicated.add(heard.repeated);
     eventsForeign.add(heard.foreign);
     if (HEARTBEAT_MS === 0) return;
-    const beats = Math.max(0, comments - greeting);
+    const beats = Math.max(0, meaninglessSigns(stream) - greeting);
     heartbeats.add(beats);
     // A server may keep silent about its life while it says something.
     const quiet_ms = response.timings.receiving - changing_ms;
-    heartbeatShortfall.add(beats < beatsDue(quiet_ms, HEARTBEAT_MS, LATE_MS) - 1);
+    const due = beatsDue(quiet_ms, HEARTBEAT_MS, LATE_MS) - 1;
+    heartbeatShortfall.add(beats < due);
+    streamsSilent.add(due > 0 && beats === 0 ? 1 : 0);
   }
 
   async function change(): Promise<void> {
@@ -172,7 +175,11 @@ export function plan(
         mcp_streams_late: ['count==0'],
         mcp_streams_held: [`count>=${all}`],
         mcp_stream_open_ms: [`p(95)<${P95_MS}`],
-        ...(HEARTBEAT_MS > 0 && { mcp_heartbeat_shortfall: ['rate<0.01'], mcp_heartbeats: [`count>=${all}`] }),
+        ...(HEARTBEAT_MS > 0 && {
+          mcp_heartbeat_shortfall: ['rate<0.01'],
+          mcp_streams_silent: ['count==0'],
+          mcp_heartbeats: [`count>=${all}`],
+        }),
       },
       ...(changes > 0 && { change: { mcp_changes_made: [`count>=${changes}`] } }),
     },

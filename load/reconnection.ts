@@ -27,7 +27,7 @@
  *   MCP_CLOSE_TOOL           tool that closes its stream (MCP_CLOSE_ARGUMENTS for it); none by default
  *   TEAR_HEADER              header, `name: value`, sent with every other request that is to be cut; none by default
  *
- * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0, mcp_reconnect_ok 1, mcp_resume_ms p(95)
+ * Thresholds: mcp_events_lost, mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0, mcp_reconnect_ok 1, mcp_resume_ms p(95)
  * within P95_MS; beside them mcp_events_seen and mcp_reconnects count, and mcp_streams_cut by who cut (`how`).
  * mcp_streams_unclosed is reported: streams that stayed open after the answer, which a server should not let them.
  */
@@ -100,7 +100,7 @@ export function plan(
     }
     cut++;
     while (call.resumable && !call.answered && Date.now() < until) {
-      await pause(call.retry_ms ?? WAIT_MS);
+      await pause(Math.min(call.retry_ms ?? WAIT_MS, last_ms()));
       const meant = cut < cuts;
       await call.resume(meant ? cutAfter() : last_ms(), meant ? tearing() : {});
       cut++;

@@ -2,8 +2,9 @@
  * How fast a server begins and ends sessions, and whether each step of a session's life is right.
  *
  * An open model: sessions arrive at a rate, whatever the server manages. Each is initialize, initialized, some calls, a
- * request under an id that nobody was given and that must be refused, DELETE, and a last request that must be answered 404
- * (left out where the server answers DELETE with 405).
+ * message under an id that nobody was given and that must be refused (a request, in each other session a notification),
+ * DELETE, and a last request that must be answered 404 (a POST, in each other session a GET, which may be answered 405 too;
+ * left out where the server answers DELETE with 405).
  * Revisions up to 2025-11-25; 2026-07-28 has no sessions.
  *
  *     k6 run load/sessions.ts -e MCP_URL=http://127.0.0.1:3000/mcp
@@ -22,14 +23,18 @@
  */
 
 import { check } from 'k6';
+import exec from 'k6/execution';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, readEndpoint, readNumbers } from './lib/config.ts';
-import { type Peer, succeeded } from './lib/jsonrpc.ts';
-import { ask, callTool, endSession, initialize, initialized } from './lib/mcp.ts';
+import { type Peer, succeeded, unknownId } from './lib/jsonrpc.ts';
+import { accepted, ask, callTool, endSession, initialize, initialized, notify, openStream } from './lib/mcp.ts';
 import { callOk, calls, sessionOk, sessionSetup, sessionsOpened } from './lib/metrics.ts';
 import { uniqueId } from './lib/numbered.ts';
 import { readAfter } from './lib/own-numbers.ts';
 import { type Flow, optionsOf, type Plan } from './lib/plan.ts';
+
+/** A stream that is not refused within this time is open, ms. */
+const OPENED_MS = 5000;
 
 const DEFAULTS = { RATE: 50, DURATION_S: 30, CALLS: 2, VUS: 200, P95_MS: 500 };
 
@@ -45,16 +50,17 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     const steps: Record<string, boolean> = { 'initialize gives a session': begun };
     if (peer && begun) {
       sessionsOpened.add(1);
-      steps['initialized is accepted'] = await initialized(endpoint, peer);
+      steps['initialized is accepted'] = accepted(await initialized(endpoint, peer));
       sessionSetup.add(Date.now() - started);
       let answered = true;
       for (let call = 0; call < CALLS; call++) answered = (await callOnce(peer)) && answered;
       steps['calls are answered'] = answered;
-      steps['a session that nobody began is refused'] = await isRefused(peer);
+      const odd = exec.scenario.iterationInTest % 2 === 1;
+      steps['a session that nobody began is refused'] = await isRefused(peer, odd);
       const { status } = await endSession(endpoint, peer);
       if (deletes) {
         steps['DELETE is accepted'] = status >= 200 && status < 300;
-        steps['a deleted session is gone'] = await isGone(peer);
+        steps['a deleted session is gone'] = await isGone(peer, odd);
       }
     }
     const checks = Object.entries(steps).map(([name, ok]) => [name, () => ok] as const);
@@ -69,16 +75,23 @@ export function plan(endpoint: Endpoint, profile: string, fixed: Partial<typeof 
     return ok;
   }
 
-  async function isRefused({ revision, session = '' }: Peer): Promise<boolean> {
-    const nobody = { revision, session: session.split('').reverse().join('') };
+  async function isRefused({ revision, session = '' }: Peer, asNotification: boolean): Promise<boolean> {
+    const nobody = { revision, session: unknownId(session) };
     const options = { name: 'nobody', expected: [400, 401, 403, 404] };
-    const { response } = await ask(endpoint, nobody, 'ping', {}, uniqueId(), options);
-    return response.status >= 400 && response.status < 500;
+    const { status } = asNotification
+      ? await notify(endpoint, nobody, 'notifications/initialized', options)
+      : (await ask(endpoint, nobody, 'ping', {}, uniqueId(), options)).response;
+    return status >= 400 && status < 500;
   }
 
-  async function isGone(peer: Peer): Promise<boolean> {
-    const { response } = await ask(endpoint, peer, 'ping', {}, uniqueId(), { name: 'gone', expected: [404] });
-    return response.status === 404;
+  async function isGone(peer: Peer, asStream: boolean): Promise<boolean> {
+    if (!asStream) {
+      const { response } = await ask(endpoint, peer, 'ping', {}, uniqueId(), { name: 'gone', expected: [404] });
+      return response.status === 404;
+    }
+    const options = { name: 'gone', timeout_ms: OPENED_MS, expected: [404, 405] };
+    const { status } = await openStream(endpoint, peer, '', options);
+    return status === 404 || status === 405;
   }
 
   return {

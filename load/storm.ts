@@ -2,8 +2,8 @@
  * All streams are cut in one moment, as when a proxy restarts, and all come back: how long until every one is back, and
  * what was lost.
  *
- * Each stream is a call whose progress is numbered, in a session of its own. All are cut OPEN_S after the start and come
- * back at once (after `retry:` where the stream gave one) with Last-Event-ID, again and again until they are let in, and
+ * Each stream is a call whose progress is numbered, in a session of its own. One that the server closes before (polling) is
+ * asked for again. All are cut OPEN_S after the start and come back at once (after `retry:` where the stream gave one) with Last-Event-ID, again and again until they are let in, and
  * are followed to the answer. Revisions up to 2025-11-25; streams of 2026-07-28 cannot be resumed.
  *
  *     k6 run load/storm.ts -e MCP_URL=http://127.0.0.1:3000/mcp
@@ -23,7 +23,7 @@
  *   GIVE_UP_MS        30000  ms that an answer may be late; then what has not come is lost
  *
  * Thresholds: mcp_storm_recovery_ms max within BACK_MS (it is when all were back), mcp_events_lost,
- * mcp_events_duplicated and mcp_events_foreign 0; beside them mcp_streams_held (cut in the storm), mcp_streams_back and
+ * mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0; beside them mcp_streams_held (cut in the storm), mcp_streams_back and
  * mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are
  * reported.
  */
@@ -31,7 +31,7 @@
 import exec from 'k6/execution';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, readEndpoint, readNumbers, withNumbers } from './lib/config.ts';
-import { endSession, firstByteAfter, openSession } from './lib/mcp.ts';
+import { endSession, firstByteAfter, gaveStream, openSession } from './lib/mcp.ts';
 import { stormRecovery, streamsBack, streamsHeld } from './lib/metrics.ts';
 import { NumberedCall } from './lib/numbered.ts';
 import { observe, readAfter } from './lib/own-numbers.ts';
@@ -89,6 +89,10 @@ export function plan(
 
   async function weather(call: NumberedCall, cutAt: number): Promise<void> {
     await call.start(cutAt - Date.now());
+    while (call.resumable && !call.answered && Date.now() < cutAt) {
+      await pause(Math.min(call.retry_ms ?? AGAIN_MS, cutAt - Date.now()));
+      if (Date.now() < cutAt) await call.resume(cutAt - Date.now());
+    }
     // Who could not be opened in time was not in the storm: the count of those held tells.
     if (call.resumable && !call.answered) {
       streamsHeld.add(1);
@@ -99,18 +103,19 @@ export function plan(
 
   async function comeBack(call: NumberedCall, cutAt: number): Promise<void> {
     const until = cutAt + EVENTS * EVERY_MS + GIVE_UP_MS;
-    await pause(call.retry_ms ?? 0);
+    await pause(Math.min(call.retry_ms ?? 0, until - Date.now()));
     let back = false;
     while (!call.answered && Date.now() < until) {
       const asked = Date.now();
       const response = await call.resume(until - asked);
-      const ok = response.status === 200 || response.timings.receiving > 0;
+      const ok = gaveStream(response);
       if (ok && !back) {
         back = true;
         streamsBack.add(1);
         stormRecovery.add(asked - cutAt + firstByteAfter(response));
       }
-      if (!call.answered) await pause(ok ? (call.retry_ms ?? AGAIN_MS) : AGAIN_MS);
+      const again_ms = ok ? (call.retry_ms ?? AGAIN_MS) : AGAIN_MS;
+      if (!call.answered) await pause(Math.min(again_ms, until - Date.now()));
     }
   }
 

@@ -4,7 +4,7 @@ import { lookup as systemLookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { type Failure, failureOf, timedOut } from './failure.ts';
+import { type Failure, failureOf, timedOut, tooLarge } from './failure.ts';
 
 /** Milliseconds of each phase; `duration` is sending + waiting + receiving. */
 export type Timings = {
@@ -64,6 +64,8 @@ export type ExchangeRequest = {
 
 /** k6's `batchPerHost`: idle connections a VU keeps for a host. */
 const IDLE_CONNECTIONS = 6;
+/** Bytes kept of one body; an exchange with more is cut, for nobody's memory is without end. k6 has no such limit. */
+export const BODY_LIMIT: number = 64 * 1024 * 1024;
 /** k6's `dns.ttl`. */
 const DNS_TTL_MS = 300_000;
 /** Methods that are sent again when a kept connection turns out to be closed, as Go's transport does. */
@@ -133,6 +135,7 @@ export function exchange(
   const startedAt = performance.now();
   const marks = { got: 0, connectStart: 0, connected: 0, secured: 0, wrote: 0, firstByte: 0 };
   const chunks: Buffer[] = [];
+  let kept = 0;
   let response: http.IncomingMessage | undefined;
   let socket: Socket | undefined;
   let over = false;
@@ -196,7 +199,15 @@ export function exchange(
     marks.firstByte = performance.now();
     request.onHeaders?.(incoming.headers, incoming.statusCode ?? 0);
     incoming.on('data', (chunk: Buffer) => {
-      if (request.keepBody) chunks.push(chunk);
+      if (request.keepBody) {
+        kept += chunk.length;
+        if (kept > BODY_LIMIT) {
+          finish(tooLarge(BODY_LIMIT));
+          sent.destroy();
+          return;
+        }
+        chunks.push(chunk);
+      }
       request.onChunk?.(chunk);
     });
     incoming.on('end', () => finish(incoming.complete ? undefined : { code: 1000, message: 'unexpected EOF' }));

@@ -4,6 +4,7 @@
 export type Failure = { code: number; message: string };
 
 export const timedOut: Failure = { code: 1050, message: 'request timeout' };
+export const tooLarge = (limit: number): Failure => ({ code: 1000, message: `a body of more than ${limit} bytes` });
 export const badUrl = (url: string): Failure => ({ code: 1020, message: `invalid URL: ${url}` });
 
 type SystemError = Error & { code?: string; syscall?: string };

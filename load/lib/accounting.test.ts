@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beatsDue, heardOf, holdFor, Ledger } from './accounting.ts';
+import { beatsDue, heardOf, holdFor, Ledger, meaninglessSigns } from './accounting.ts';
+import { readStream } from './sse.ts';
 
 const progress = (token: string, number: number) =>
   JSON.stringify({
@@ -20,7 +21,7 @@ function accountOf(...events: string[]) {
 
 test('each number and the answer, once, is right', () => {
   const all = [progress('1-1', 1), progress('1-1', 2), progress('1-1', 3), answer('1-1')];
-  assert.deepEqual(accountOf(...all), { seen: 4, lost: 0, repeated: 0, foreign: 0 });
+  assert.deepEqual(accountOf(...all), { seen: 4, lost: 0, repeated: 0, foreign: 0, disordered: 0 });
 });
 
 test('a number that never came is lost, at the start, in the middle and at the end', () => {
@@ -34,26 +35,69 @@ test('an answer that never came is lost', () => {
   assert.equal(accountOf(progress('1-1', 1), progress('1-1', 2), progress('1-1', 3)).lost, 1);
 });
 
-test('a number that came late is not lost, and not repeated', () => {
+test('a number that came late is out of order, not lost, and not repeated', () => {
   const all = [progress('1-1', 2), progress('1-1', 1), progress('1-1', 3), answer('1-1')];
-  assert.deepEqual(accountOf(...all), { seen: 4, lost: 0, repeated: 0, foreign: 0 });
+  assert.deepEqual(accountOf(...all), { seen: 4, lost: 0, repeated: 0, foreign: 0, disordered: 1 });
+});
+
+test('progress after the answer is out of order', () => {
+  const all = [progress('1-1', 1), progress('1-1', 2), answer('1-1'), progress('1-1', 3)];
+  assert.deepEqual(accountOf(...all), { seen: 4, lost: 0, repeated: 0, foreign: 0, disordered: 1 });
+});
+
+test('a number that the call does not have is foreign, and fills no gap', () => {
+  for (const number of [0, -1, 4, 1.5, 1003, Number.NaN]) {
+    const all = [progress('1-1', 1), progress('1-1', 2), progress('1-1', number), answer('1-1')];
+    assert.deepEqual(accountOf(...all), { seen: 3, lost: 1, repeated: 0, foreign: 1, disordered: 0 }, `${number}`);
+  }
+});
+
+test('an answer that is an error, or says that the tool failed, is the end and not what was due', () => {
+  const numbers = [1, 2, 3].map((number) => progress('1-1', number));
+  for (const wrong of [{ error: { code: -32603, message: 'No' } }, { result: { isError: true } }, { result: null }]) {
+    const ledger = new Ledger('1-1', 3);
+    for (const data of [...numbers, JSON.stringify({ jsonrpc: '2.0', id: '1-1', ...wrong })]) ledger.take(data);
+    assert.equal(ledger.answered, true);
+    assert.deepEqual(ledger.account(), { seen: 3, lost: 1, repeated: 0, foreign: 0, disordered: 0 });
+  }
+});
+
+test('of a call whose numbers are not known only the answer counts', () => {
+  const ledger = new Ledger('1-1', 0);
+  for (const data of [progress('1-1', 0), progress('1-1', 50), progress('1-1', 100), answer('1-1')]) ledger.take(data);
+  assert.deepEqual(ledger.account(), { seen: 1, lost: 0, repeated: 0, foreign: 0, disordered: 0 });
+});
+
+test('progress without parameters is foreign', () => {
+  assert.equal(accountOf('{"jsonrpc":"2.0","method":"notifications/progress","params":null}').foreign, 1);
+});
+
+test('what says nothing of MCP is a sign of life: comments, and events that are no message', () => {
+  const stream = readStream(': \n\nevent: ping\ndata: {}\n\ndata: {"jsonrpc":"2.0","method":"x"}\n\nid: 7\ndata:\n\n');
+  assert.equal(meaninglessSigns(stream), 2);
 });
 
 test('what comes again is repeated, the answer too', () => {
   const all = [progress('1-1', 1), progress('1-1', 1), progress('1-1', 2), progress('1-1', 3)];
-  assert.deepEqual(accountOf(...all, answer('1-1'), answer('1-1')), { seen: 4, lost: 0, repeated: 2, foreign: 0 });
+  assert.deepEqual(accountOf(...all, answer('1-1'), answer('1-1')), {
+    seen: 4,
+    lost: 0,
+    repeated: 2,
+    foreign: 0,
+    disordered: 0,
+  });
 });
 
 test('what belongs to another call is foreign, and fills no gap', () => {
   const all = [progress('1-1', 1), progress('2-1', 2), progress('1-1', 3), answer('2-1'), answer('1-1')];
-  assert.deepEqual(accountOf(...all), { seen: 3, lost: 1, repeated: 0, foreign: 2 });
+  assert.deepEqual(accountOf(...all), { seen: 3, lost: 1, repeated: 0, foreign: 2, disordered: 0 });
 });
 
 test('priming events, other notifications and what is no JSON are none of the account', () => {
   const ledger = new Ledger('1-1', 0);
   for (const data of ['', '{"jsonrpc":"2.0","method":"notifications/message"}', 'nonsense']) ledger.take(data);
   assert.equal(ledger.begun, false);
-  assert.deepEqual(ledger.account(), { seen: 0, lost: 1, repeated: 0, foreign: 0 });
+  assert.deepEqual(ledger.account(), { seen: 0, lost: 1, repeated: 0, foreign: 0, disordered: 0 });
 });
 
 test('a call begins with its first number and ends with its answer', () => {

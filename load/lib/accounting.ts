@@ -1,22 +1,29 @@
 /** What came of a numbered stream, and what a quiet stream should have had. Pure. */
 
-import { type Message, parseMessage } from './jsonrpc.ts';
+import { type Message, parseMessage, succeeded } from './jsonrpc.ts';
 import type { StreamBody } from './sse.ts';
 
 /** Counts of one stream's events, the answer of its call included. */
 export interface Account {
-  /** Different events that came. */
+  /** Different events that came; an answer that is an error is not the one that was due. */
   readonly seen: number;
   readonly lost: number;
   /** Came again after they had come. */
   readonly repeated: number;
-  /** Belong to another stream. */
+  /** Belong to another stream, or have a number that this one does not have. */
   readonly foreign: number;
 }
 
+/** With what only numbers tell. */
+export interface NumberedAccount extends Account {
+  /** Came for the first time after one that follows them. */
+  readonly disordered: number;
+}
+
 /**
- * The ledger of one call that reports progress 1, 2, 3 ... up to `expected` and then answers. Whose an event is shows its
- * progress token, which is the id of its call; where it stands shows its number. Event ids are opaque and tell neither.
+ * The ledger of one call that reports progress 1, 2, 3 ... up to `expected` and then answers; with 0 only the answer counts.
+ * Whose an event is shows its progress token, which is the id of its call; where it stands shows its number. Event ids are
+ * opaque and tell neither.
  */
 export class Ledger {
   /** The id of the request and its progress token; no other stream of the run has it. */
@@ -24,8 +31,11 @@ export class Ledger {
   readonly expected: number;
   readonly #numbers = new Set<number>();
   #answered = false;
+  #succeeded = false;
+  #highest = 0;
   #repeated = 0;
   #foreign = 0;
+  #disordered = 0;
 
   constructor(id: string, expected: number) {
     this.id = id;
@@ -49,23 +59,39 @@ export class Ledger {
     else if (message !== undefined && message.method === undefined) this.#answer(message);
   }
 
-  account(): Account {
-    const whole = this.expected + 1;
-    const seen = this.#numbers.size + (this.#answered ? 1 : 0);
-    return { seen, lost: Math.max(0, whole - seen), repeated: this.#repeated, foreign: this.#foreign };
+  account(): NumberedAccount {
+    const seen = this.#numbers.size + (this.#succeeded ? 1 : 0);
+    return {
+      seen,
+      lost: this.expected + 1 - seen,
+      repeated: this.#repeated,
+      foreign: this.#foreign,
+      disordered: this.#disordered,
+    };
   }
 
-  #progress({ params = {} }: Message): void {
-    const number = Number(params.progress);
-    if (params.progressToken !== this.id) this.#foreign++;
+  #progress({ params }: Message): void {
+    const { progress, progressToken } = params ?? {};
+    const number = Number(progress);
+    const known = Number.isInteger(number) && number >= 1 && number <= this.expected;
+    if (progressToken !== this.id) this.#foreign++;
+    else if (this.expected === 0) return;
+    else if (!known) this.#foreign++;
     else if (this.#numbers.has(number)) this.#repeated++;
-    else this.#numbers.add(number);
+    else {
+      this.#numbers.add(number);
+      if (number < this.#highest || this.#answered) this.#disordered++;
+      else this.#highest = number;
+    }
   }
 
-  #answer({ id }: Message): void {
-    if (id !== this.id) this.#foreign++;
+  #answer(message: Message): void {
+    if (message.id !== this.id) this.#foreign++;
     else if (this.#answered) this.#repeated++;
-    else this.#answered = true;
+    else {
+      this.#answered = true;
+      this.#succeeded = succeeded(message);
+    }
   }
 }
 
@@ -87,6 +113,11 @@ export function beatsIn(body: StreamBody, greeting: number): number {
 
 export function signsOfLife({ comments, events }: StreamBody): number {
   return comments + events.filter(({ data }) => data !== '').length;
+}
+
+/** Those that say nothing of MCP: comments, and events that are no message. */
+export function meaninglessSigns({ comments, events }: StreamBody): number {
+  return comments + events.filter(({ data }) => data !== '' && parseMessage(data)?.method === undefined).length;
 }
 
 /**
@@ -121,7 +152,7 @@ export function heardOf(
   for (const data of events) {
     const message = parseMessage(data);
     if (message?.method === undefined) continue;
-    const { _meta } = (message.params ?? {}) as { _meta?: Record<string, unknown> };
+    const { _meta } = (message.params ?? {}) as { _meta?: Record<string, unknown> | null };
     const own = _meta?.['io.modelcontextprotocol/subscriptionId'] === id;
     if (!own) foreign++;
     else if (message.method === 'notifications/subscriptions/acknowledged') acknowledged = true;

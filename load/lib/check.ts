@@ -6,9 +6,10 @@
 import exec from 'k6/execution';
 import { signsOfLife } from './accounting.ts';
 import { type Endpoint, isStateless, type Tool, withNumbers } from './config.ts';
-import { type Peer, post, responseIn, saidIn, succeeded } from './jsonrpc.ts';
+import { type Peer, parseMessage, post, responseIn, resultOf, saidIn, succeeded } from './jsonrpc.ts';
 import {
   type Answer,
+  accepted,
   ask,
   began,
   bodyOf,
@@ -16,6 +17,7 @@ import {
   callTool,
   contentTypeOf,
   endSession,
+  gaveStream,
   initialize,
   initialized,
   listen,
@@ -25,6 +27,7 @@ import {
   statelessPeer,
 } from './mcp.ts';
 import { type Reading, readNumbersOf } from './own-numbers.ts';
+import { say } from './say.ts';
 import { readStream } from './sse.ts';
 import { pause } from './time.ts';
 
@@ -64,6 +67,8 @@ export interface Target {
 const LOOK_MS = 1000;
 /** The check's own run of the numbered tool. */
 const TRIAL = { EVENTS: 5, EVERY_MS: 100 };
+/** Before a stream that was closed without `retry` is asked for again, ms. */
+const POLL_MS = 100;
 /** Of a stream's time this share must come after its first byte; a proxy that buffers leaves next to none. */
 const FLOWING = 0.1;
 
@@ -80,6 +85,12 @@ export async function checkTarget(endpoint: Endpoint, script: string, needs: Nee
     stop(
       `${endpoint.numbers.url} tells no ${endpoint.numbers.memory}; name its memory with MCP_METRICS_MEMORY, or say "none"`,
     );
+  }
+  for (const told of ['sessions', 'streams'] as const) {
+    if (before !== undefined && before[told] === undefined)
+      say(
+        `The target tells no ${endpoint.numbers?.[told]}: its ${told} are not looked at; see MCP_METRICS_${told.toUpperCase()}`,
+      );
   }
   const peers = new Map<string, Peer>();
   for (const revision of endpoint.revisions) {
@@ -117,7 +128,7 @@ export function stop(line: string): never {
 async function begin(endpoint: Endpoint, revision: string, needs: Needs): Promise<Peer> {
   const begun = await initialize(endpoint, revision, 'check');
   refuseWhatIsNoAnswer(endpoint, begun, revision);
-  const { protocolVersion } = begun.message?.result ?? {};
+  const { protocolVersion } = resultOf(begun.message) ?? {};
   if (protocolVersion !== revision) {
     stop(
       `${endpoint.url} does not speak revision ${revision}: it offers ${String(protocolVersion)}; say so with MCP_REVISION`,
@@ -128,7 +139,8 @@ async function begin(endpoint: Endpoint, revision: string, needs: Needs): Promis
   if (needs.sessions && peer.session === undefined) {
     stop(`${endpoint.url} keeps no sessions: its answer to initialize has no Mcp-Session-Id`);
   }
-  if (!(await initialized(endpoint, peer, 'check'))) stop(`${endpoint.url} refuses notifications/initialized`);
+  const taken = await initialized(endpoint, peer, 'check');
+  if (!accepted(taken)) stop(`${endpoint.url} refuses notifications/initialized: ${whatCame(taken)} instead of 202`);
   return peer;
 }
 
@@ -136,10 +148,10 @@ async function discover(endpoint: Endpoint, revision: string): Promise<Peer> {
   const peer = statelessPeer(revision);
   const found = await ask(endpoint, peer, 'server/discover', {}, 'discover', { name: 'check' });
   refuseWhatIsNoAnswer(endpoint, found, revision);
-  const versions = (found.message?.result?.supportedVersions ?? []) as string[];
-  if (!versions.includes(revision)) {
+  const versions = resultOf(found.message)?.supportedVersions;
+  if (!Array.isArray(versions) || !versions.includes(revision)) {
     stop(
-      `${endpoint.url} does not speak revision ${revision}: it offers ${versions.join(', ') || 'none'}; say so with MCP_REVISION`,
+      `${endpoint.url} does not speak revision ${revision}: it offers ${listed(versions)}; say so with MCP_REVISION`,
     );
   }
   return peer;
@@ -160,15 +172,17 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
   if (status === 0 && began(response))
     stop(`${url} begins an answer to the first request and does not end it within ${endpoint.timeout_ms} ms: ${error}`);
   if (status === 0) stop(`${url} cannot be reached: ${error}`);
+  if (status >= 300 && status < 400)
+    stop(`${url} answers ${status}, a redirect to ${response.headers.Location ?? 'nowhere'}: give that as MCP_URL`);
   if (status === 401 || status === 403) stop(`${url} answers ${status}: give a token with MCP_AUTHORIZATION`);
   if (type.includes('html')) stop(`${url} answers ${status} with HTML, not MCP: is the path right?`);
   if (status === 503 || status === 429) stop(`${url} answers ${status}: it has no room for more now`);
-  if (message?.result !== undefined) return;
+  if (resultOf(message) !== undefined) return;
   const said = responseOf(response);
   if (status === 404 && !isStateless(revision)) stop(`${url} answers 404, ${saidIn(said)}: is the path right?`);
   if (said?.error !== undefined) {
-    const { supported } = (said.error.data ?? {}) as { supported?: string[] };
-    const offers = supported === undefined ? '' : `; it offers ${supported.join(', ')}`;
+    const { supported } = (said.error.data ?? {}) as { supported?: unknown };
+    const offers = supported === undefined ? '' : `; it offers ${listed(supported)}`;
     const hint = endpoint.revisions.length > 1 ? '; say so with MCP_REVISION' : '';
     stop(`${url} does not speak revision ${revision}: ${status} ${saidIn(said)}${offers}${hint}`);
   }
@@ -186,12 +200,21 @@ function responseOf(response: Response) {
 }
 
 function asRefusal(body: string) {
-  try {
-    const message = JSON.parse(body) as { error?: { message?: string; code?: number; data?: unknown } };
-    return message.error === undefined ? undefined : { error: message.error };
-  } catch {
-    return undefined;
-  }
+  const error = parseMessage(body)?.error;
+  return error === undefined || error === null ? undefined : { error };
+}
+
+/** What a server offers, as a piece of a line. */
+function listed(offers: unknown): string {
+  if (Array.isArray(offers)) return offers.join(', ') || 'none';
+  return offers === undefined ? 'none' : JSON.stringify(offers);
+}
+
+/** An answer that is not the one that was due, as a piece of a line. */
+function whatCame(response: Response): string {
+  if (response.status === 0) return response.error;
+  const said = asRefusal(bodyOf(response));
+  return said === undefined ? String(response.status) : `${response.status} ${saidIn(said)}`;
 }
 
 async function checkTools(endpoint: Endpoint, peer: Peer, needs: Needs): Promise<void> {
@@ -206,11 +229,15 @@ async function checkTools(endpoint: Endpoint, peer: Peer, needs: Needs): Promise
   for (let page = 0; page < 100; page++) {
     const params = cursor === undefined ? {} : { cursor };
     const { response, message } = await ask(endpoint, peer, 'tools/list', params, `list-${page}`, { name: 'check' });
-    if (message?.result === undefined) {
-      stop(`${endpoint.url} does not list its tools: ${response.status} ${saidIn(message)}`);
+    const result = resultOf(message);
+    if (result === undefined) {
+      const came = response.status === 0 ? response.error : `${response.status} ${saidIn(message)}`;
+      stop(`${endpoint.url} does not list its tools: ${came}`);
     }
-    for (const { name } of (message.result.tools ?? []) as { name: string }[]) names.add(name);
-    cursor = message.result.nextCursor;
+    if (!Array.isArray(result.tools))
+      stop(`${endpoint.url} lists its tools as ${JSON.stringify(result.tools)}, not an array`);
+    for (const tool of result.tools as ({ name?: string } | null)[]) names.add(tool?.name ?? '');
+    cursor = result.nextCursor;
     if (cursor === undefined || cursor === null) break;
   }
   for (const [variable, tool] of wanted) {
@@ -233,6 +260,7 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number, las
   const id = 'sequence';
   const params = { name: tool.name, arguments: tool.arguments, _meta: { progressToken: id } };
   const { headers, body } = post(peer, 'tools/call', params, id);
+  const asked = Date.now();
   const response = await send(endpoint, 'POST', body, headers, { name: 'check' });
   if (!contentTypeOf(response).includes('text/event-stream')) {
     const message = responseIn(bodyOf(response), contentTypeOf(response), id);
@@ -240,23 +268,43 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number, las
       `The tool "${tool.name}" is not answered by a stream: ${response.status} ${saidIn(message)}; see MCP_SEQUENCE_TOOL`,
     );
   }
-  const { events: heard, lastId } = readStream(bodyOf(response));
-  const progress = heard.filter(({ data }) => data.includes('"notifications/progress"')).length;
+  const { said, lastId, polled } = await followed(endpoint, peer, response, id);
+  const took = Date.now() - asked;
+  const progress = said.filter((message) => message?.method === 'notifications/progress').length;
   if (progress !== expected) {
     stop(
       `The tool "${tool.name}" reports progress ${progress} times instead of ${expected}; see MCP_SEQUENCE_TOOL and EVENTS`,
     );
   }
-  if (own && response.timings.duration < lasts_ms) {
-    const took = Math.round(response.timings.duration);
+  if (own && took < lasts_ms) {
     stop(
       `The tool "${tool.name}" is over after ${took} ms, and has to last ${lasts_ms} ms; see MCP_SEQUENCE_ARGUMENTS`,
     );
   }
   if (lastId === '') stop(`The events of ${endpoint.url} have no ids: its streams cannot be resumed`);
-  if (response.timings.receiving < response.timings.duration * FLOWING) {
+  if (!polled && response.timings.receiving < response.timings.duration * FLOWING) {
     stop(`${endpoint.url} sends the first byte of a stream only when the call is over: a proxy on the way buffers`);
   }
+}
+
+/** All that a call's stream says. The server may close it before the answer, for the client to come back (2025-11-25). */
+async function followed(endpoint: Endpoint, peer: Peer, first: Response, id: string) {
+  const until = Date.now() + endpoint.timeout_ms;
+  let { events, lastId, retry_ms } = readStream(bodyOf(first));
+  const said = events.map(({ data }) => parseMessage(data));
+  const answered = () => said.some((message) => message?.method === undefined && message?.id === id);
+  let polled = false;
+  while (!answered() && lastId !== '' && Date.now() < until) {
+    polled = true;
+    await pause(Math.min(retry_ms ?? POLL_MS, until - Date.now()));
+    const response = await openStream(endpoint, peer, lastId, { name: 'check', expected: [...CUT, 404, 405] });
+    if (!gaveStream(response)) break;
+    const more = readStream(bodyOf(response), lastId);
+    said.push(...more.events.map(({ data }) => parseMessage(data)));
+    lastId = more.lastId;
+    retry_ms = more.retry_ms ?? retry_ms;
+  }
+  return { said, lastId, polled };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { peerHeaders, post, responseIn, saidIn, succeeded } from './jsonrpc.ts';
+import { type Message, peerHeaders, post, responseIn, saidIn, succeeded, unknownId } from './jsonrpc.ts';
 
 const META = 'io.modelcontextprotocol/protocolVersion';
 
@@ -63,6 +63,19 @@ test('a response is found in JSON and in an event stream, by its id', () => {
   assert.equal(responseIn(stream.slice(0, -1), 'text/event-stream', 'i'), undefined);
 });
 
+test('a request that is answered twice has no answer', () => {
+  const text = '{"jsonrpc":"2.0","id":"i","result":{}}';
+  assert.equal(responseIn(`data: ${text}\n\ndata: ${text}\n\n`, 'text/event-stream', 'i'), undefined);
+});
+
+test('a session id that nobody has is of the same form, unless it may be somebody else', () => {
+  assert.equal(unknownId('0123456789abcdef'), 'fedcba9876543210');
+  for (const session of ['12', '7', 'abcdefghhgfedcba']) {
+    assert.notEqual(unknownId(session), session);
+    assert.ok(unknownId(session).endsWith('-nobody'));
+  }
+});
+
 test('what is no message is none', () => {
   for (const body of ['', '<html>', '[]', 'null', '7'])
     assert.equal(responseIn(body, 'text/html', 'i'), undefined, body);
@@ -72,6 +85,8 @@ test('a result that says isError is no success, nor is an error', () => {
   assert.equal(succeeded({ id: 'i', result: {} }), true);
   assert.equal(succeeded({ id: 'i', result: { isError: true } }), false);
   assert.equal(succeeded({ id: 'i', error: { code: 1 } }), false);
+  assert.equal(succeeded({ id: 'i', result: {}, error: { code: 1 } }), false);
+  for (const result of [null, 7, 'done']) assert.equal(succeeded({ id: 'i', result } as unknown as Message), false);
   assert.equal(succeeded(undefined), false);
 });
 

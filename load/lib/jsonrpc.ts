@@ -70,25 +70,44 @@ export function peerHeaders({ revision, session }: Peer): Record<string, string>
   return { 'MCP-Protocol-Version': revision, ...(session !== undefined && { 'Mcp-Session-Id': session }) };
 }
 
+/** Session ids shorter than this may be counted: then any of them may be somebody's. */
+const LONG = 16;
+
+/** A session id that nobody has, of the same form as `session` where that can be: turned round. */
+export function unknownId(session: string): string {
+  const turned = session.split('').reverse().join('');
+  return session.length >= LONG && turned !== session ? turned : `${turned}-nobody`;
+}
+
 /**
  * The response to request `id` in a body that is JSON or an event stream.
- * @returns undefined when it is in neither
+ * @param contentType in lower case
+ * @returns undefined when there is none, or more than one: a request is answered once
  */
 export function responseIn(body: string, contentType: string, id: string): Message | undefined {
-  const messages = contentType.toLowerCase().includes('text/event-stream')
+  const messages = contentType.includes('text/event-stream')
     ? readStream(body).events.map(({ data }) => parseMessage(data))
     : [parseMessage(body)];
-  return messages.find((message) => message?.method === undefined && message?.id === id);
+  const own = messages.filter((message) => message?.method === undefined && message?.id === id);
+  return own.length === 1 ? own[0] : undefined;
+}
+
+/** @returns undefined unless the message has a result, an object, and no error beside it */
+export function resultOf(message: Message | undefined): Message['result'] {
+  const { result, error } = message ?? {};
+  return typeof result === 'object' && result !== null && error === undefined ? result : undefined;
 }
 
 /** A response that has a result, and not one that says the tool failed. */
 export function succeeded(message: Message | undefined): boolean {
-  return message?.result !== undefined && message.result.isError !== true;
+  const result = resultOf(message);
+  return result !== undefined && result.isError !== true;
 }
 
 /** An error as a piece of a line. */
 export function saidIn(message: Message | undefined): string {
   if (message?.error) return `${message.error.message ?? 'error'} (${message.error.code ?? 'no code'})`;
-  const [first] = (message?.result?.content as { text?: string }[] | undefined) ?? [];
+  const content = resultOf(message)?.content;
+  const [first] = Array.isArray(content) ? (content as ({ text?: string } | null)[]) : [];
   return first?.text ?? 'nothing that can be read';
 }

@@ -2,7 +2,7 @@
 
 import http, { type RefinedResponse } from 'k6/http';
 import { type Endpoint, isStateless, type Tool } from './config.ts';
-import { CLIENT, type Message, type Peer, peerHeaders, post, responseIn } from './jsonrpc.ts';
+import { CLIENT, type Message, type Peer, peerHeaders, post, responseIn, resultOf } from './jsonrpc.ts';
 
 export type Response = RefinedResponse<'text'>;
 
@@ -27,6 +27,9 @@ export const TIMED_OUT = 1050;
 
 /** Cut by the client, by plan. */
 export const CUT = [200, 0];
+
+/** Refused for now: a client is to come again. */
+export const LATER = [429, 503];
 
 /** Sends a request and reads its response. @param id unique within the session */
 export async function ask(
@@ -54,23 +57,31 @@ export async function initialize(
 ): Promise<Answer & { peer: Peer | undefined }> {
   const params = { protocolVersion: revision, capabilities: {}, clientInfo: CLIENT };
   const answer = await ask(target, { revision }, 'initialize', params, 'initialize', { name });
-  if (answer.message?.result === undefined) return { ...answer, peer: undefined };
+  if (resultOf(answer.message) === undefined) return { ...answer, peer: undefined };
   const session = answer.response.headers['Mcp-Session-Id'];
   const peer = session === undefined ? { revision } : { revision, session };
   return { ...answer, peer };
 }
 
-/** Tells the server that the handshake is over. @returns true when it took it */
-export async function initialized(target: Endpoint, peer: Peer, name = 'initialized'): Promise<boolean> {
-  const { headers, body } = post(peer, 'notifications/initialized', {});
-  const { status } = await send(target, 'POST', body, headers, { name, expected: [202, 200, 204] });
+/** Tells the server that the handshake is over. */
+export function initialized(target: Endpoint, peer: Peer, name = 'initialized'): Promise<Response> {
+  return notify(target, peer, 'notifications/initialized', { name, expected: [202, 200, 204] });
+}
+
+export function notify(target: Endpoint, peer: Peer, method: string, options: Options): Promise<Response> {
+  const { headers, body } = post(peer, method, {});
+  return send(target, 'POST', body, headers, options);
+}
+
+/** The server took a notification. */
+export function accepted({ status }: Response): boolean {
   return status >= 200 && status < 300;
 }
 
 /** Both steps. @returns undefined when either failed */
 export async function openSession(target: Endpoint, revision: string): Promise<Peer | undefined> {
   const { peer } = await initialize(target, revision);
-  return peer && (await initialized(target, peer)) ? peer : undefined;
+  return peer && accepted(await initialized(target, peer)) ? peer : undefined;
 }
 
 /** Ends a session: 405 is a server that lets no client end one. */
@@ -108,7 +119,10 @@ export function send(
   { name, timeout_ms = target.timeout_ms, expected = [200], headers: more = {} }: Options,
 ): Promise<Response> {
   return http.asyncRequest(method, target.url, body, {
-    headers: { ...target.headers, ...headers, ...more },
+    // Without the first any coding would be acceptable (RFC 9110, 12.5.3), and a stream that is cut cannot be decoded.
+    headers: { 'Accept-Encoding': 'identity', ...target.headers, ...headers, ...more },
+    // What is measured is the target, not the way to it: the check says where it is.
+    redirects: 0,
     tags: { name },
     timeout: `${Math.max(1, Math.round(timeout_ms))}ms`,
     responseType: 'text',
@@ -120,13 +134,19 @@ export function bodyOf(response: Response): string {
   return response.body ?? '';
 }
 
+/** In lower case: media types have none (RFC 9110, 8.3.1). */
 export function contentTypeOf(response: Response): string {
-  return response.headers['Content-Type'] ?? '';
+  return (response.headers['Content-Type'] ?? '').toLowerCase();
 }
 
 /** The response began, though nothing but its first bytes may have come. */
 export function began(response: Response): boolean {
   return response.status > 0 || response.timings.receiving > 0;
+}
+
+/** It began as a stream, whether or not it came to its end. */
+export function gaveStream(response: Response): boolean {
+  return response.status === 200 || (response.status === 0 && began(response));
 }
 
 /** From the moment a request was made until the first byte of its answer, ms. */

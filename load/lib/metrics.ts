@@ -34,14 +34,18 @@ export const heartbeats = new Counter('mcp_heartbeats');
 export const heartbeatPeriod = new Trend('mcp_heartbeat_period_ms', true);
 /** Streams with fewer heartbeats than their life needed. */
 export const heartbeatShortfall = new Rate('mcp_heartbeat_shortfall');
+/** Streams whose life needed heartbeats, and that had none at all. */
+export const streamsSilent = new Counter('mcp_streams_silent');
 
 // ---- events ----
 /** Different events that came: numbered ones and the answers of their calls, or change notifications. */
 export const eventsSeen = new Counter('mcp_events_seen');
 export const eventsLost = new Counter('mcp_events_lost');
 export const eventsDuplicated = new Counter('mcp_events_duplicated');
-/** Events of another stream. */
+/** Events of another stream, or with a number that their call does not have. */
 export const eventsForeign = new Counter('mcp_events_foreign');
+/** Events that came after one that follows them: progress must increase. */
+export const eventsDisordered = new Counter('mcp_events_disordered');
 /** Changes that were made while listeners listened. */
 export const changesMade = new Counter('mcp_changes_made');
 
@@ -60,6 +64,8 @@ export const streamsBack = new Counter('mcp_streams_back');
 // ---- the target's own numbers ----
 /** Readings of the target's metrics. */
 export const numbersRead = new Counter('mcp_server_numbers_read');
+/** The last reading told all that the first one did. */
+export const numbersAfter = new Counter('mcp_server_numbers_after');
 /** CPU time by the time that passed since the reading before: 1 is one core. */
 export const serverCpu = new Trend('mcp_server_cpu_share');
 export const serverMemory = new Trend('mcp_server_memory_bytes');

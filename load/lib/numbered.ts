@@ -3,9 +3,21 @@
 import exec from 'k6/execution';
 import { Ledger } from './accounting.ts';
 import type { Endpoint, Tool } from './config.ts';
-import { type Peer, post } from './jsonrpc.ts';
-import { began, bodyOf, CUT, contentTypeOf, openStream, type Response, send, TIMED_OUT } from './mcp.ts';
+import { type Peer, post, responseIn } from './jsonrpc.ts';
 import {
+  began,
+  bodyOf,
+  CUT,
+  contentTypeOf,
+  gaveStream,
+  LATER,
+  openStream,
+  type Response,
+  send,
+  TIMED_OUT,
+} from './mcp.ts';
+import {
+  eventsDisordered,
   eventsDuplicated,
   eventsForeign,
   eventsLost,
@@ -83,12 +95,12 @@ export class NumberedCall {
     const response = await openStream(this.#target, this.#peer, this.#lastId, {
       name: 'resume',
       timeout_ms,
-      expected: CUT,
+      expected: [...CUT, ...LATER],
       headers,
     });
     // Cut before its first byte it says nothing of the server.
     if (began(response) || response.error_code !== TIMED_OUT) {
-      const ok = response.status === 200 || (response.status === 0 && began(response));
+      const ok = gaveStream(response);
       reconnectOk.add(ok);
       if (ok) {
         reconnects.add(1);
@@ -101,19 +113,24 @@ export class NumberedCall {
 
   /** Counts what came of it. What has not come by now is lost. */
   finish(): void {
-    const { seen, lost, repeated, foreign } = this.#ledger.account();
+    const { seen, lost, repeated, foreign, disordered } = this.#ledger.account();
     eventsSeen.add(seen);
     eventsLost.add(lost);
     eventsDuplicated.add(repeated);
     eventsForeign.add(foreign);
+    eventsDisordered.add(disordered);
   }
 
   #take(response: Response): void {
-    const json = contentTypeOf(response).includes('application/json');
-    if (json) {
-      this.#ledger.take(bodyOf(response));
+    const body = bodyOf(response);
+    const type = contentTypeOf(response);
+    if (!gaveStream(response)) {
+      // A refusal is of no stream; it may be the answer, an error.
+      if (responseIn(body, type, this.#ledger.id)) this.#ledger.take(body);
+    } else if (type.includes('application/json')) {
+      this.#ledger.take(body);
     } else {
-      const { events, lastId, retry_ms } = readStream(bodyOf(response), this.#lastId);
+      const { events, lastId, retry_ms } = readStream(body, this.#lastId);
       for (const { data } of events) this.#ledger.take(data);
       this.#lastId = lastId;
       this.#retry_ms = retry_ms ?? this.#retry_ms;

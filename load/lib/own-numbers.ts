@@ -4,6 +4,7 @@ import http from 'k6/http';
 import type { Endpoint } from './config.ts';
 import {
   descriptorsAfter,
+  numbersAfter,
   numbersRead,
   serverCpu,
   serverMemory,
@@ -94,16 +95,25 @@ export async function readAfter(endpoint: Endpoint, before: Reading | undefined)
     await pause(AGAIN_MS);
     now = await readNumbersOf(endpoint);
   }
-  if (now === undefined) {
-    say('The target does not tell its numbers any more');
+  if (!tellsAllOf(before, now)) {
+    say('The target does not tell its numbers any more, or not all that it told before');
     return;
   }
+  numbersAfter.add(1);
   if (now.sessions !== undefined) sessionsAfter.add(now.sessions - (before.sessions ?? 0));
   if (now.streams !== undefined) streamsAfter.add(now.streams - (before.streams ?? 0));
   if (now.descriptors !== undefined) descriptorsAfter.add(now.descriptors - (before.descriptors ?? 0));
 }
 
+function tellsAllOf(before: Reading, now: Reading | undefined): now is Reading {
+  return (
+    now !== undefined &&
+    (Object.keys(before) as (keyof Reading)[]).every((name) => before[name] === undefined || now[name] !== undefined)
+  );
+}
+
 function left(now: Reading | undefined, before: Reading): boolean {
-  if (now === undefined) return false;
+  // One reading that failed says nothing: it is asked again.
+  if (!tellsAllOf(before, now)) return true;
   return (now.sessions ?? 0) > (before.sessions ?? 0) || (now.streams ?? 0) > (before.streams ?? 0);
 }

@@ -24,6 +24,12 @@ test('series of one metric are added up, timestamps left alone', () => {
   assert.equal(sumOf('mcp_streams_open', text), 7);
 });
 
+test('any blanks stand between the parts of a line', () => {
+  assert.equal(sumOf('a', 'a\t3\n'), 3);
+  assert.equal(sumOf('a', 'a {b="c"}  4 \t 1700000000000\n'), 4);
+  assert.equal(sumOf('a', 'a{b="c"}5\n'), 5);
+});
+
 test('what is not told is undefined, not 0', () => {
   assert.equal(sumOf('mcp_session', text), undefined);
   assert.equal(sumOf('strange', text), undefined);

@@ -9,12 +9,14 @@ export function sumOf(name: string, text: string): number | undefined {
   for (const line of text.split('\n')) {
     if (!line.startsWith(name)) continue;
     const rest = line.slice(name.length);
-    if (!rest.startsWith(' ') && !rest.startsWith('{')) continue;
+    // A longer name begins with this one.
+    if (!/^[ \t{]/.test(rest)) continue;
+    const labelled = rest.trimStart().startsWith('{');
     const value = Number(
       rest
-        .slice(rest.startsWith('{') ? rest.lastIndexOf('}') + 1 : 0)
+        .slice(labelled ? rest.lastIndexOf('}') + 1 : 0)
         .trim()
-        .split(' ')[0],
+        .split(/[ \t]+/)[0],
     );
     if (Number.isFinite(value)) total = (total ?? 0) + value;
   }

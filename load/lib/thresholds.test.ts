@@ -26,6 +26,7 @@ test('nothing lost is exact, and tells how many there were to lose', () => {
     mcp_events_lost: ['count==0'],
     mcp_events_duplicated: ['count==0'],
     mcp_events_foreign: ['count==0'],
+    mcp_events_disordered: ['count==0'],
     mcp_events_seen: ['count>=12'],
   });
 });
@@ -33,4 +34,5 @@ test('nothing lost is exact, and tells how many there were to lose', () => {
 test('what the target tells is judged only where it tells it', () => {
   assert.deepEqual(backToBefore(false), {});
   assert.ok('mcp_server_numbers_read' in backToBefore(true));
+  assert.ok('mcp_server_numbers_after' in backToBefore(true));
 });

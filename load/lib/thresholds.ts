@@ -30,25 +30,27 @@ export const ALIVE: Thresholds = {
   http_req_failed: [{ threshold: 'rate<0.5', abortOnFail: true, delayAbortEval: '5s' }],
 };
 
-/** 0 lost, repeated or foreign; the count beside them tells that there was something to lose. */
+/** 0 lost, repeated, foreign or out of order; the count beside them tells that there was something to lose. */
 export function nothingLost(events: number): Thresholds {
   return {
     mcp_events_lost: ['count==0'],
     mcp_events_duplicated: ['count==0'],
     mcp_events_foreign: ['count==0'],
+    mcp_events_disordered: ['count==0'],
     mcp_events_seen: [`count>=${events}`],
   };
 }
 
 /**
- * What the target tells of itself after the run. The counter beside the gauges tells that it was read: a gauge that was
- * never set passes.
+ * What the target tells of itself after the run. The counters beside the gauges tell that it was read, and to the last: a
+ * gauge that was never set passes.
  * @param read the target tells anything
  */
 export function backToBefore(read: boolean): Thresholds {
   if (!read) return {};
   return {
     mcp_server_numbers_read: ['count>=2'],
+    mcp_server_numbers_after: ['count>=1'],
     mcp_server_sessions_after: ['value<=0'],
     mcp_server_streams_after: ['value<=0'],
   };

@@ -16,7 +16,7 @@ const FEWER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   sessions: { DURATION_S: '3' },
   heartbeats: { STREAMS: '20', VUS: '2' },
   reconnection: { MCP_CLOSE_TOOL: 'test_reconnection' },
-  storm: { STREAMS: '20', VUS: '2' },
+  storm: { STREAMS: '20', VUS: '2', BACK_MS: '5000' },
   listen: { MCP_CHANGE_TOOL: 'test_trigger_tool_change' },
 };
 /** Most of a run is waiting. */

@@ -65,6 +65,62 @@ function handsOverForeign(): Mutation {
   });
 }
 
+/** The first two events of progress of a stream that was resumed change places. */
+const swapsAtResume = (): Mutation =>
+  streams(resumed, ({ send }) => {
+    let held: string | undefined;
+    let swapped = false;
+    return (block) => {
+      if (!swapped && isProgress(block) && held === undefined) held = block;
+      else {
+        send(block);
+        if (held !== undefined && !swapped) send(held);
+        swapped = swapped || held !== undefined;
+      }
+    };
+  });
+
+const misnumbers = (): Mutation =>
+  streams(
+    every,
+    ({ send }) =>
+      (block) =>
+        send(block.replace('"progress":7,', '"progress":1007,')),
+  );
+
+const failsAtTheEnd = (): Mutation =>
+  streams(every, ({ send }) => (block) => {
+    const id = isProgress(block) ? undefined : /"id":("[^"]*"|\d+)/.exec(block)?.[1];
+    const error = `data: {"jsonrpc":"2.0","id":${id},"error":{"code":-32603,"message":"No"}}`;
+    send(id === undefined ? block : block.replace(/^data: .*$/m, error));
+  });
+
+/** Nobody is let in again for longer than these runs allow (BACK_MS). */
+function refusesWhoComesBack(): Mutation {
+  const REFUSED_MS = 6000;
+  let since: number | undefined;
+  return {
+    request: ({ headers }) => {
+      if (headers['last-event-id'] === undefined) return undefined;
+      since ??= Date.now();
+      return Date.now() - since < REFUSED_MS ? 503 : undefined;
+    },
+  };
+}
+
+/** One stream has no heartbeats at all. */
+function silencesOne(): Mutation {
+  let silent: Stream | undefined;
+  // The check looks at streams of its own, each for a moment.
+  let seen = 0;
+  return streams(quiet, (stream) => {
+    if (++seen === 10) silent = stream;
+    return (block) => {
+      if (silent !== stream || !isBeat(block)) stream.send(block);
+    };
+  });
+}
+
 const dropsTenthBeat = (): Mutation =>
   streams(quiet, ({ send }) => {
     let beats = 0;
@@ -113,6 +169,18 @@ function leaksSessions(): Mutation {
       if (method !== 'DELETE') return undefined;
       ended.add(id);
       return 204;
+    },
+  };
+}
+
+/** A session that was deleted is gone, but for its stream. */
+function opensDeleted(): Mutation {
+  const ended = new Set<string>();
+  return {
+    request: ({ method, headers }) => {
+      const id = String(headers['mcp-session-id']);
+      if (method === 'DELETE') ended.add(id);
+      return method === 'GET' && ended.has(id) ? 200 : undefined;
     },
   };
 }
@@ -185,6 +253,37 @@ export const MUTANTS: readonly Mutant[] = [
     mutation: handsOverForeign,
   },
   {
+    name: 'changes the order of events at resume',
+    script: 'reconnection',
+    red: ['mcp_events_disordered'],
+    mutation: swapsAtResume,
+  },
+  {
+    name: 'gives an event the number of no event',
+    script: 'reconnection',
+    red: ['mcp_events_foreign', 'mcp_events_lost', 'mcp_events_seen'],
+    mutation: misnumbers,
+  },
+  {
+    name: 'answers each call with an error',
+    script: 'reconnection',
+    red: ['mcp_events_lost', 'mcp_events_seen'],
+    mutation: failsAtTheEnd,
+  },
+  {
+    name: 'lets nobody come back for too long',
+    script: 'storm',
+    red: ['mcp_storm_recovery_ms'],
+    mutation: refusesWhoComesBack,
+  },
+  {
+    name: 'leaves one stream without heartbeats',
+    script: 'heartbeats',
+    red: ['mcp_streams_silent', 'mcp_heartbeat_shortfall'],
+    near: ['mcp_heartbeats'],
+    mutation: silencesOne,
+  },
+  {
     name: 'drops every tenth heartbeat',
     script: 'heartbeats',
     red: ['mcp_heartbeat_shortfall'],
@@ -211,6 +310,12 @@ export const MUTANTS: readonly Mutant[] = [
     mutation: closesEarly,
   },
   { name: 'answers a deleted session', script: 'sessions', red: ['mcp_session_ok'], mutation: answersDeleted },
+  {
+    name: 'opens the stream of a deleted session',
+    script: 'sessions',
+    red: ['mcp_session_ok'],
+    mutation: opensDeleted,
+  },
   {
     name: 'answers under an unknown session id',
     script: 'sessions',

@@ -17,7 +17,7 @@
  *   EVERY_MS          50     ms between two of them
  *   GIVE_UP_MS        30000  ms that an answer may be late; then what has not come is lost
  *
- * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0; beside them mcp_events_seen counts.
+ * Thresholds: mcp_events_lost, mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0; beside them mcp_events_seen counts.
  */
 
 import exec from 'k6/execution';

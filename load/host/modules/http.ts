@@ -2,7 +2,15 @@ import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } fro
 import { Arrivals } from '../arrivals.ts';
 import type { CookieJar } from '../cookies.ts';
 import { milliseconds } from '../duration.ts';
-import { type Connections, canonicalName, type Exchanged, exchange, neverSent, type Timings } from '../exchange.ts';
+import {
+  BODY_LIMIT,
+  type Connections,
+  canonicalName,
+  type Exchanged,
+  exchange,
+  neverSent,
+  type Timings,
+} from '../exchange.ts';
 import { badUrl } from '../failure.ts';
 import { type Host, refuse } from '../host.ts';
 import type { Tags } from '../metrics.ts';
@@ -126,7 +134,7 @@ export function httpModule(host: Host, vu: VirtualUser, connections: () => Conne
           timeoutMs: params.timeoutMs,
           keepBody: params.responseType !== 'none',
           onHeaders: (received) => {
-            if (received['content-type']?.startsWith('text/event-stream'))
+            if (received['content-type']?.toLowerCase().startsWith('text/event-stream'))
               watch = new Arrivals(host.metrics, () => tags);
           },
           onChunk: (chunk) => watch?.chunk(chunk),
@@ -240,7 +248,7 @@ function redirected(call: Call, result: Exchanged, host: Host): Call | undefined
   };
 }
 
-const decoders: Record<string, (body: Buffer) => Buffer> = {
+const decoders: Record<string, (body: Buffer, options: { maxOutputLength: number }) => Buffer> = {
   gzip: gunzipSync,
   deflate: inflateSync,
   br: brotliDecompressSync,
@@ -253,7 +261,7 @@ function decode(result: Exchanged): Exchanged {
   const decoder = encoding === undefined ? undefined : decoders[encoding];
   if (decoder === undefined || result.body === undefined || result.body.length === 0) return result;
   try {
-    return { ...result, body: decoder(result.body) };
+    return { ...result, body: decoder(result.body, { maxOutputLength: BODY_LIMIT }) };
   } catch (error) {
     return {
       ...result,
