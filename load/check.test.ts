@@ -436,6 +436,19 @@ describe('the check before a run', { concurrency: 4 }, () => {
     assert.equal(code, 108, output);
   });
 
+  test('a soak that would judge nothing ends before anything is asked', async () => {
+    const server = await listening(right);
+    try {
+      const env = { MCP_URL: `http://127.0.0.1:${server.port}/mcp`, DURATION_S: '60', WARMUP_S: '60' };
+      const { code, output } = await run('soak', env);
+      assert.match(output, /WARMUP_S must be less than DURATION_S, got 60 and 60/);
+      assert.equal(code, 107, output);
+      assert.equal(server.asked(), 0);
+    } finally {
+      server.close();
+    }
+  });
+
   test('a knob that is no number ends the run before anything is asked', async () => {
     const server = await listening(right);
     try {

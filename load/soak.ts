@@ -16,7 +16,8 @@
  *
  * Knobs (-e NAME=value; -e PROFILE=soak by default, or smoke or ci; see load/lib/config.ts for the target's own):
  *   DURATION_S        1800   s
- *   WARMUP_S          300    s that are not judged; what the target remembers of ended sessions must be full by then
+ *   WARMUP_S          300    s that are not judged; what the target remembers of ended sessions must be full by then, and
+ *                            what its runtime takes of memory at its level (profile soak on workerd: 1200)
  *   SAMPLE_S          5      s between two readings of the target's numbers
  *   GROWTH            0      bytes/minute of memory that may be lost
  *   DESCRIPTORS       0      descriptors/minute that may be lost
@@ -58,6 +59,10 @@ const leastGrowth = ({ slope, error }: Line): number => slope - CERTAIN * error;
 /** The reading of the target's numbers while others load it. */
 export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; duration_s: number } {
   const { DURATION_S, WARMUP_S, SAMPLE_S, GROWTH, DESCRIPTORS } = readNumbers('soak', DEFAULTS, __ENV, profile);
+
+  if (WARMUP_S >= DURATION_S) {
+    throw new Error(`WARMUP_S must be less than DURATION_S, got ${WARMUP_S} and ${DURATION_S}`);
+  }
 
   async function flow(): Promise<void> {
     const started = exec.scenario.startTime;

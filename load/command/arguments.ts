@@ -34,7 +34,7 @@ NAME is one of ${names.join(', ')}.
       --profile ${PROFILES.join('|')}          a set of knobs; that of the script, else ci
       --engine k6|host                 k6 where it is on the PATH, else the script host
       --baseline FILE                  a result of the same machine, engine and profile to compare with
-      --out DIR                        for NAME-TIME.json and its report NAME-TIME.html; load/results by default
+      --out DIR                        for the result NAME-RUNTIME-TIME.json and its report (.html); load/results by default
   -e, --env NAME=VALUE                 a knob of the script or a setting of the target; may be repeated
   -h, --help
 

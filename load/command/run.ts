@@ -69,7 +69,9 @@ function readBaseline(file: string, known: Known): LoadResult {
 
 async function perform(given: Arguments, engine: Found, known: Known, before?: LoadResult): Promise<number> {
   const started = new Date();
-  const stem = join(given.out, `${given.name}-${started.toISOString().slice(0, 19).replaceAll(':', '-')}Z`);
+  // With the runtime: servers on several are loaded beside each other, and begin in the same second.
+  const what = given.url === undefined ? `${given.name}-${given.runtime}` : given.name;
+  const stem = join(given.out, `${what}-${started.toISOString().slice(0, 19).replaceAll(':', '-')}Z`);
   try {
     mkdirSync(given.out, { recursive: true });
   } catch (error) {
@@ -77,8 +79,8 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
     return FAILED;
   }
   const interrupt = interruption();
-  const settings = serverSettings(given.profile);
-  const own = await ownTarget(given, settings);
+  const { server, runtimes = {} } = readProfile(given.profile);
+  const own = await ownTarget(given, server);
   if (own === 'failed') return FAILED;
   const url = own?.url ?? given.url ?? '';
   say(`${given.name}, profile ${given.profile}, ${engine.name}, against ${storableUrl(url)}`);
@@ -87,7 +89,11 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
     ran = await run(
       given,
       engine,
-      { ...(own?.env ?? strangers(given)), MCP_URL: url, PROFILE: given.profile },
+      {
+        ...(own ? { ...runtimes[given.runtime], ...own.env } : strangers(given)),
+        MCP_URL: url,
+        PROFILE: given.profile,
+      },
       stem,
       interrupt,
     );
@@ -116,9 +122,16 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
 
 const NOT_RUN: readonly number[] = [exitCodes.invalidConfig, exitCodes.scriptException, exitCodes.abortedByScript];
 
-function serverSettings(profile: string): Record<string, string> {
-  const text = readFileSync(join(SCRIPTS, 'profiles', `${profile}.json`), 'utf8');
-  return (JSON.parse(text) as { server: Record<string, string> }).server;
+/** What a profile says to this command; its other sections are the scripts'. */
+interface Profile {
+  /** Settings of the server that is started. */
+  readonly server: Record<string, string>;
+  /** Knobs for a server that is started, by its runtime. */
+  readonly runtimes?: Record<string, Record<string, string>>;
+}
+
+function readProfile(name: string): Profile {
+  return JSON.parse(readFileSync(join(SCRIPTS, 'profiles', `${name}.json`), 'utf8'));
 }
 
 async function ownTarget({ url, name, runtime }: Arguments, settings: Record<string, string>) {
