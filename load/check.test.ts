@@ -213,7 +213,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'a numbered tool that answers without a stream': {
     script: 'reconnection',
     answer: () => false,
-    line: /The tool "countdown" is not answered by a stream/,
+    line: /The tool "countdown" is answered without a stream: 200 .*; sessions, calls and heartbeats apply to a server that has none/,
   },
   'a numbered tool that does not number': {
     script: 'reconnection',
@@ -223,6 +223,42 @@ const CASES: Readonly<Record<string, Case>> = {
       return true;
     },
     line: /The tool "countdown" reports progress 2 times instead of 5/,
+  },
+  'a numbered tool that fails': {
+    script: 'reconnection',
+    answer: (message, _request, response) => {
+      if (!calls('countdown', message)) return false;
+      const content = [{ type: 'text', text: 'from must be a number' }];
+      events(response, [{ jsonrpc: '2.0', id: message.id, result: { isError: true, content } }]);
+      return true;
+    },
+    line: /The tool "countdown" fails: from must be a number; see MCP_SEQUENCE_ARGUMENTS/,
+  },
+  'a Host that it does not allow': {
+    script: 'sessions',
+    answer: (_message, _request, response) => {
+      response.writeHead(403, { 'content-type': 'text/plain' }).end('Forbidden: invalid Host header\n');
+      return true;
+    },
+    line: /answers 403 \(Forbidden: invalid Host header\): it may want a token \(MCP_AUTHORIZATION\) or another Host or Origin \(MCP_HEADERS\)/,
+  },
+  'an answer of another kind that says why': {
+    script: 'sessions',
+    answer: (_message, _request, response) => {
+      response.writeHead(421).end('Invalid Host header');
+      return true;
+    },
+    line: /answers 421 without a type, not MCP \(Invalid Host header\): is the path right\?/,
+  },
+  'one era without streams of its own': {
+    script: 'heartbeats',
+    env: { MCP_REVISION: '2026-07-28,2025-11-25' },
+    answer: (message, request, response) => {
+      if (message.method !== 'subscriptions/listen') return rightInBoth(message, request, response);
+      error(response, message, 404, -32601, 'Method not found');
+      return true;
+    },
+    line: /answers subscriptions\/listen with 404 \(Method not found \(-32601\)\); MCP_REVISION=2025-11-25 leaves it out/,
   },
   'events without ids': {
     script: 'storm',
@@ -253,7 +289,7 @@ const CASES: Readonly<Record<string, Case>> = {
       response.writeHead(500, { 'content-type': 'text/plain' }).end('Oh');
       return true;
     },
-    line: /answers 500 text\/plain, not MCP/,
+    line: /answers 500 text\/plain, not MCP \(Oh\)/,
   },
   'a handshake that is refused at its end': {
     script: 'sessions',
@@ -567,7 +603,10 @@ describe('every script', { concurrency: 4 }, () => {
       });
       try {
         const found = await tried(script, `http://127.0.0.1:${server.port}/mcp`);
-        assert.equal(found.line, 'URL keeps no sessions: its answer to initialize has no Mcp-Session-Id');
+        assert.equal(
+          found.line,
+          'URL keeps no sessions: its answer to initialize has no Mcp-Session-Id; calls applies to it',
+        );
         assert.equal(found.result.exitCode, 108);
         assert.equal(server.asked(), 1);
       } finally {
@@ -694,6 +733,72 @@ test('numbers that the target tells no more at the end are missed', async () => 
     assert.equal(result.exitCode, 99);
     assert.deepEqual(result.metrics.mcp_server_numbers_after?.thresholds, { 'count>=1': { ok: false } });
     assert.match(said.join('\n'), /does not tell its numbers any more, or not all that it told before/);
+  } finally {
+    server.close();
+  }
+});
+
+test('a server that asks its clients is told of, and its requests are counted', async () => {
+  const server = await listening((message, request, response) => {
+    if (request.method !== 'GET') return right(message, request, response);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {"jsonrpc":"2.0","id":1,"method":"ping"}\n\n');
+    // Nobody answers.
+    setTimeout(() => response.end(), 400);
+    return true;
+  });
+  try {
+    const url = `http://127.0.0.1:${server.port}/mcp`;
+    const { result, said } = await tried('heartbeats', url, {
+      STREAMS: '1',
+      VUS: '1',
+      HEARTBEAT_MS: '0',
+      HOLD_MS: '600',
+    });
+    assert.match(said.join('\n'), /asks its clients for ping, which nobody here can answer: it may end their sessions/);
+    assert.equal(result.metrics.mcp_requests_unanswered?.values.count, 1);
+    assert.equal(result.exitCode, 99);
+  } finally {
+    server.close();
+  }
+});
+
+test('a server that has not heard of the cut yet lets the client in later', async () => {
+  const owed = new Map<string, object[]>();
+  let refused = 0;
+  const server = await listening((message, request, response) => {
+    if (request.method === 'GET' && request.headers['last-event-id'] !== undefined) {
+      if (refused++ === 0) {
+        response.writeHead(409).end();
+        return true;
+      }
+      const [number = '', token = ''] = String(request.headers['last-event-id']).split('.');
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      (owed.get(token) ?? []).forEach((one, at) => {
+        if (at > Number(number)) response.write(`id: ${at}.${token}\ndata: ${JSON.stringify(one)}\n\n`);
+      });
+      response.end();
+      return true;
+    }
+    const own = calls('countdown', message) && message.id !== 'sequence';
+    if (!own) return rightInBoth(message, request, response);
+    const token = String(message.params._meta?.progressToken);
+    const [first] = owed.set(token, numbered(message, 5)).get(token) ?? [];
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`id: 0.${token}\ndata: ${JSON.stringify(first)}\n\n`);
+    return true;
+  });
+  try {
+    const { result } = await tried('reconnection', `http://127.0.0.1:${server.port}/mcp`, {
+      STREAMS: '1',
+      VUS: '1',
+      ITERATIONS: '1',
+      CUTS: '1',
+      EVENTS: '5',
+      EVERY_MS: '50',
+    });
+    assert.equal(refused, 2);
+    assert.equal(result.exitCode, 0, result.reason);
   } finally {
     server.close();
   }

@@ -23,14 +23,15 @@
  *
  * Thresholds: mcp_stream_cut_early 0, mcp_heartbeat_shortfall < 0.01, mcp_streams_silent 0, mcp_streams_unclosed 0, mcp_stream_open_ms and
  * mcp_call_ms p(95) within P95_MS, mcp_call_ok > 0.999; beside them mcp_streams_held, mcp_heartbeats and mcp_calls count.
- * mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are reported.
+ * mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are reported, and
+ * mcp_requests_unanswered: a target that pings its clients ends sessions, for nobody here can answer.
  */
 
 import exec from 'k6/execution';
 import { beatsDue, beatsIn, holdFor } from './lib/accounting.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
-import { type Peer, succeeded } from './lib/jsonrpc.ts';
+import { type Peer, parseMessage, requestsAmong, succeeded } from './lib/jsonrpc.ts';
 import {
   bodyOf,
   CUT,
@@ -51,6 +52,7 @@ import {
   heartbeatPeriod,
   heartbeatShortfall,
   heartbeats as heartbeatsSeen,
+  requestsUnanswered,
   streamCutEarly,
   streamOpen,
   streamsHeld,
@@ -145,6 +147,8 @@ export function plan(
   }
 
   function judge(response: Response, early: boolean, ended: boolean, greeting: number): void {
+    const stream = readStream(bodyOf(response));
+    requestsUnanswered.add(requestsAmong(stream.events.map(({ data }) => parseMessage(data))).length);
     streamCutEarly.add(early);
     if (early) return;
     streamsHeld.add(1);
@@ -152,7 +156,7 @@ export function plan(
     streamsUnclosed.add(ended && response.error_code === TIMED_OUT ? 1 : 0);
     if (HEARTBEAT_MS === 0) return;
     const life_ms = response.timings.receiving;
-    const beats = beatsIn(readStream(bodyOf(response)), greeting);
+    const beats = beatsIn(stream, greeting);
     heartbeatsSeen.add(beats);
     const due = beatsDue(life_ms, HEARTBEAT_MS, LATE_MS);
     heartbeatShortfall.add(beats < due);

@@ -114,7 +114,11 @@ async function asked(exchanges: Exchanges, revision: Revision): Promise<Facts | 
   const spoken = isStateless(revision)
     ? !Array.isArray(supportedVersions) ||
       supportedVersions.includes(revision) ||
-      !supportedVersions.some((one) => typeof one === 'string' && one > revision)
+      // Who does not name it may speak it all the same, and badly.
+      !(
+        supportedVersions.some((one) => typeof one === 'string' && one > revision) ||
+        (await refusesRevision(exchanges, revision))
+      )
     : // One that does not exist is no other revision but a fault.
       !others.some((known) => known === protocolVersion);
   if (!spoken) return undefined;
@@ -165,6 +169,13 @@ async function isModern(exchanges: Exchanges, revision: Revision): Promise<boole
   if (!isStateless(revision)) return false;
   const { rpc } = await exchanges.exchange('post', { rpc: { method: 'tools/list' } });
   return valueAt(rpc, 'result.resultType') !== undefined;
+}
+
+/** Whether a request of this revision is refused, and others are named instead. */
+async function refusesRevision(exchanges: Exchanges, revision: Revision): Promise<boolean> {
+  const { rpc } = await exchanges.exchange('post', { rpc: { method: 'tools/list' } });
+  const supported = valueAt(rpc, 'error.data.supported');
+  return valueAt(rpc, 'error.code') === -32022 && Array.isArray(supported) && !supported.includes(revision);
 }
 
 /** Whether the target has what a name is bound to. */

@@ -232,8 +232,10 @@ export class Wire {
     if (asked.length === 0 && !onlyTells) return false;
     const named = headerOf(request, 'mcp-protocol-version');
     const isModern = claims || (named !== undefined && DATE.test(named) && isStateless(named));
-    // Without the header a server of both eras may take it for 2025-03-26, whatever it claims.
-    return isStateless(this.#revision) ? responds || named === undefined || !isModern : isModern;
+    if (!isStateless(this.#revision)) return isModern;
+    // Where the header is missing, or of the other era, a server of both may go by it, whatever the message claims.
+    const isElse = named === undefined || (DATE.test(named) && !isStateless(named));
+    return responds || isElse || !isModern;
   }
 
   answered(exchange: Exchange, { status, headers }: HttpAnswer, arrivals: Arrivals): void {
@@ -546,7 +548,9 @@ export class Wire {
   #streamOver(exchange: Exchange, arrivals: Arrivals): void {
     const missing = exchange.asked.filter((one) => one.answered === undefined && !this.#cancelled.has(one.id));
     const listens = exchange.asked.some(({ method }) => method === 'subscriptions/listen');
-    if (exchange.asked.length === 0 || listens || this.#sessionEnded) return;
+    // Who closes its side of the connection may be taken to have hung up.
+    const left = exchange.request.halfClose === true;
+    if (exchange.asked.length === 0 || listens || left || this.#sessionEnded) return;
     const resumable = !isStateless(this.#revision) && arrivals.lastEventId !== undefined;
     this.#look(
       isStateless(this.#revision) ? 'wire.response-last' : 'wire.response-comes',

@@ -6,7 +6,7 @@
 import exec from 'k6/execution';
 import { signsOfLife } from './accounting.ts';
 import { type Endpoint, isStateless, type Tool, withNumbers } from './config.ts';
-import { type Peer, parseMessage, post, responseIn, resultOf, saidIn, succeeded } from './jsonrpc.ts';
+import { type Peer, parseMessage, post, requestsAmong, responseIn, resultOf, saidIn, succeeded } from './jsonrpc.ts';
 import {
   type Answer,
   accepted,
@@ -137,7 +137,7 @@ async function begin(endpoint: Endpoint, revision: string, needs: Needs): Promis
   const { peer } = begun;
   if (!peer) stop(`${endpoint.url} answers initialize without a result`);
   if (needs.sessions && peer.session === undefined) {
-    stop(`${endpoint.url} keeps no sessions: its answer to initialize has no Mcp-Session-Id`);
+    stop(`${endpoint.url} keeps no sessions: its answer to initialize has no Mcp-Session-Id; calls applies to it`);
   }
   const taken = await initialized(endpoint, peer, 'check');
   if (!accepted(taken)) stop(`${endpoint.url} refuses notifications/initialized: ${whatCame(taken)} instead of 202`);
@@ -174,7 +174,12 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
   if (status === 0) stop(`${url} cannot be reached: ${error}`);
   if (status >= 300 && status < 400)
     stop(`${url} answers ${status}, a redirect to ${response.headers.Location ?? 'nowhere'}: give that as MCP_URL`);
-  if (status === 401 || status === 403) stop(`${url} answers ${status}: give a token with MCP_AUTHORIZATION`);
+  if (status === 401) stop(`${url} answers 401: give a token with MCP_AUTHORIZATION`);
+  if (status === 403) {
+    stop(
+      `${url} answers 403${textIn(response)}: it may want a token (MCP_AUTHORIZATION) or another Host or Origin (MCP_HEADERS)`,
+    );
+  }
   if (type.includes('html')) stop(`${url} answers ${status} with HTML, not MCP: is the path right?`);
   if (status === 503 || status === 429) stop(`${url} answers ${status}: it has no room for more now`);
   if (resultOf(message) !== undefined) return;
@@ -186,7 +191,9 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
     const hint = endpoint.revisions.length > 1 ? '; say so with MCP_REVISION' : '';
     stop(`${url} does not speak revision ${revision}: ${status} ${saidIn(said)}${offers}${hint}`);
   }
-  stop(`${url} answers ${status} ${type === '' ? 'without a type' : type}, not MCP: is the path right?`);
+  stop(
+    `${url} answers ${status} ${type === '' ? 'without a type' : type}, not MCP${textIn(response)}: is the path right?`,
+  );
 }
 
 /** A response whose id may be missing, as in refusals. */
@@ -202,6 +209,14 @@ function responseOf(response: Response) {
 function asRefusal(body: string) {
   const error = parseMessage(body)?.error;
   return error === undefined || error === null ? undefined : { error };
+}
+
+/** What an answer says in plain words, as a piece of a line. */
+function textIn(response: Response): string {
+  const refusal = asRefusal(bodyOf(response));
+  if (refusal !== undefined) return ` (${saidIn(refusal)})`;
+  const [first = ''] = bodyOf(response).trim().split('\n');
+  return first === '' || /html|json|event-stream/.test(contentTypeOf(response)) ? '' : ` (${first.slice(0, 100)})`;
 }
 
 /** What a server offers, as a piece of a line. */
@@ -264,12 +279,20 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number, las
   const response = await send(endpoint, 'POST', body, headers, { name: 'check' });
   if (!contentTypeOf(response).includes('text/event-stream')) {
     const message = responseIn(bodyOf(response), contentTypeOf(response), id);
-    stop(
-      `The tool "${tool.name}" is not answered by a stream: ${response.status} ${saidIn(message)}; see MCP_SEQUENCE_TOOL`,
-    );
+    const came = `${response.status} ${saidIn(message)}`;
+    if (succeeded(message)) {
+      stop(
+        `The tool "${tool.name}" is answered without a stream: ${came}; sessions, calls and heartbeats apply to a server that has none`,
+      );
+    }
+    stop(`The tool "${tool.name}" is not answered by a stream: ${came}; see MCP_SEQUENCE_TOOL`);
   }
   const { said, lastId, polled } = await followed(endpoint, peer, response, id);
   const took = Date.now() - asked;
+  const answer = said.find((message) => message?.method === undefined && message?.id === id);
+  if (answer !== undefined && !succeeded(answer)) {
+    stop(`The tool "${tool.name}" fails: ${saidIn(answer)}; see MCP_SEQUENCE_ARGUMENTS`);
+  }
   const progress = said.filter((message) => message?.method === 'notifications/progress').length;
   if (progress !== expected) {
     stop(
@@ -314,13 +337,23 @@ async function followed(endpoint: Endpoint, peer: Peer, first: Response, id: str
 async function checkStream(endpoint: Endpoint, peer: Peer, beat_ms: number): Promise<number> {
   const response = await look(endpoint, peer, LOOK_MS);
   const what = isStateless(peer.revision) ? 'subscriptions/listen' : 'a GET for an event stream';
-  if (response.status >= 400) stop(`${endpoint.url} answers ${what} with ${response.status}`);
+  if (response.status >= 400) {
+    const other = endpoint.revisions.find((revision) => revision !== peer.revision);
+    const hint = other === undefined ? '' : `; MCP_REVISION=${other} leaves it out`;
+    stop(`${endpoint.url} answers ${what} with ${response.status}${textIn(response)}${hint}`);
+  }
   if (response.status > 0 && !contentTypeOf(response).includes('text/event-stream')) {
     stop(`${endpoint.url} answers ${what} with ${contentTypeOf(response)}: ${bodyOf(response).slice(0, 200)}`);
   }
   if (!began(response)) {
     stop(
       `The first byte of a quiet stream did not come within ${LOOK_MS} ms: a proxy on the way to ${endpoint.url} buffers`,
+    );
+  }
+  const [asked] = requestsAmong(readStream(bodyOf(response)).events.map(({ data }) => parseMessage(data)));
+  if (asked !== undefined) {
+    say(
+      `${endpoint.url} asks its clients for ${asked.method}, which nobody here can answer: it may end their sessions`,
     );
   }
   return beat_ms > 0 ? greetingOf(endpoint, peer, beat_ms) : 0;

@@ -98,6 +98,11 @@ export function resultOf(message: Message | undefined): Message['result'] {
   return typeof result === 'object' && result !== null && error === undefined ? result : undefined;
 }
 
+/** Requests of the server among messages: it waits for answers. */
+export function requestsAmong(messages: readonly (Message | undefined)[]): Message[] {
+  return messages.filter((message) => message?.method !== undefined && message.id !== undefined) as Message[];
+}
+
 /** A response that has a result, and not one that says the tool failed. */
 export function succeeded(message: Message | undefined): boolean {
   const result = resultOf(message);

@@ -37,6 +37,12 @@ export const heartbeatShortfall = new Rate('mcp_heartbeat_shortfall');
 /** Streams whose life needed heartbeats, and that had none at all. */
 export const streamsSilent = new Counter('mcp_streams_silent');
 
+/**
+ * Requests of the target to its client (ping, sampling, elicitation) that came on streams. Nobody here answers them, for a
+ * script sees a stream when it is over; a target may end the session for that.
+ */
+export const requestsUnanswered = new Counter('mcp_requests_unanswered');
+
 // ---- events ----
 /** Different events that came: numbered ones and the answers of their calls, or change notifications. */
 export const eventsSeen = new Counter('mcp_events_seen');

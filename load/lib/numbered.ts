@@ -3,7 +3,7 @@
 import exec from 'k6/execution';
 import { Ledger } from './accounting.ts';
 import type { Endpoint, Tool } from './config.ts';
-import { type Peer, post, responseIn } from './jsonrpc.ts';
+import { type Peer, parseMessage, post, requestsAmong, responseIn } from './jsonrpc.ts';
 import {
   began,
   bodyOf,
@@ -24,11 +24,15 @@ import {
   eventsSeen,
   reconnectOk,
   reconnects,
+  requestsUnanswered,
   resumeTime,
   streamsCut,
   streamsUnclosed,
 } from './metrics.ts';
 import { readStream } from './sse.ts';
+
+/** The stream is open for another reader. */
+const CONFLICT = 409;
 
 /** Calls that this VU has made: their ids must differ within a session, and their tokens in the whole run. */
 let made = 0;
@@ -95,11 +99,13 @@ export class NumberedCall {
     const response = await openStream(this.#target, this.#peer, this.#lastId, {
       name: 'resume',
       timeout_ms,
-      expected: [...CUT, ...LATER],
+      expected: [...CUT, ...LATER, CONFLICT],
       headers,
     });
-    // Cut before its first byte it says nothing of the server.
-    if (began(response) || response.error_code !== TIMED_OUT) {
+    // Cut before its first byte it says nothing of the server; nor does it when the server has not heard of the cut yet, and
+    // wants the stream to be asked for again.
+    const untold = response.error_code === TIMED_OUT && !began(response);
+    if (!untold && response.status !== CONFLICT) {
       const ok = gaveStream(response);
       reconnectOk.add(ok);
       if (ok) {
@@ -132,6 +138,7 @@ export class NumberedCall {
     } else {
       const { events, lastId, retry_ms } = readStream(body, this.#lastId);
       for (const { data } of events) this.#ledger.take(data);
+      requestsUnanswered.add(requestsAmong(events.map(({ data }) => parseMessage(data))).length);
       this.#lastId = lastId;
       this.#retry_ms = retry_ms ?? this.#retry_ms;
     }
