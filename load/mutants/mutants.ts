@@ -88,9 +88,10 @@ const misnumbers = (): Mutation =>
         send(block.replace('"progress":7,', '"progress":1007,')),
   );
 
+/** Not so the call of the check, whose id is another. */
 const failsAtTheEnd = (): Mutation =>
   streams(every, ({ send }) => (block) => {
-    const id = isProgress(block) ? undefined : /"id":("[^"]*"|\d+)/.exec(block)?.[1];
+    const id = isProgress(block) ? undefined : /"id":("\d+-\d+")/.exec(block)?.[1];
     const error = `data: {"jsonrpc":"2.0","id":${id},"error":{"code":-32603,"message":"No"}}`;
     send(id === undefined ? block : block.replace(/^data: .*$/m, error));
   });
