@@ -196,7 +196,7 @@ export const EXPECTED: readonly Tried[] = [
     env: SILENT,
     verdicts: {
       heartbeats: {
-        red: ['mcp_heartbeat_shortfall', 'mcp_heartbeats'],
+        red: ['mcp_heartbeat_shortfall', 'mcp_heartbeats', 'mcp_streams_silent'],
         why: 'a stream begins with the comment "stream ready", and no other follows: no timer writes to it (createSSEStream, handleGet)',
       },
     },
@@ -234,7 +234,7 @@ export const EXPECTED: readonly Tried[] = [
     env: SILENT,
     verdicts: {
       heartbeats: {
-        red: ['mcp_heartbeat_shortfall', 'mcp_heartbeats'],
+        red: ['mcp_heartbeat_shortfall', 'mcp_heartbeats', 'mcp_streams_silent'],
         why: 'a stream begins with the comment "connected", and no other follows: no timer writes to it (#handle_get)',
       },
     },
@@ -245,7 +245,7 @@ export const EXPECTED: readonly Tried[] = [
     env: SILENT,
     verdicts: {
       heartbeats: {
-        red: ['mcp_heartbeat_shortfall', 'mcp_heartbeats'],
+        red: ['mcp_heartbeat_shortfall', 'mcp_heartbeats', 'mcp_streams_silent'],
         why: 'after its acknowledgement a listen stream is silent until something changes: no timer writes to it (#handle_post)',
       },
     },
