@@ -174,6 +174,35 @@ test('a compressed body is undone though none was asked for', async () => {
   assert.equal(seen(log).body, 'asked for undefined');
 });
 
+test('a body larger than anybody can keep is cut, and so is one that becomes so when it is undone', async () => {
+  const million = Buffer.alloc(2 ** 20, 'a');
+  let sent = 0;
+  const { log } = await runAgainst((_request, response) => {
+    const pour = () => {
+      while (!response.destroyed && sent < 1000) {
+        sent++;
+        if (!response.write(million)) break;
+      }
+    };
+    response.on('drain', pour);
+    pour();
+  }, one('GET'));
+  const { status, body, error, error_code } = seen(log);
+  assert.deepEqual(
+    { status, body, error, error_code },
+    { status: 0, body: '', error: 'a body of more than 67108864 bytes', error_code: 1000 },
+  );
+  assert.ok(sent < 200, `${sent} MiB were sent`);
+
+  const bomb = gzipSync(Buffer.alloc(65 * 2 ** 20));
+  const undone = await runAgainst((_request, response) => {
+    response.setHeader('content-encoding', 'gzip');
+    response.end(bomb);
+  }, one('GET'));
+  assert.equal(seen(undone.log).status, 0);
+  assert.match(seen(undone.log).error, /^error decompressing response body/);
+});
+
 test('expectedStatuses decides http_req_failed and the tag expected_response', async () => {
   const { samples } = await runAgainst(
     (_request, response) => response.writeHead(404).end(),

@@ -202,6 +202,7 @@ export function exchange(
       if (request.keepBody) {
         kept += chunk.length;
         if (kept > BODY_LIMIT) {
+          chunks.length = 0;
           finish(tooLarge(BODY_LIMIT));
           sent.destroy();
           return;
