@@ -25,6 +25,7 @@ import {
   type Response,
   send,
   statelessPeer,
+  TIMED_OUT,
 } from './mcp.ts';
 import { type Reading, readNumbersOf } from './own-numbers.ts';
 import { say } from './say.ts';
@@ -169,8 +170,10 @@ function refuseWhatIsNoAnswer(endpoint: Endpoint, { response, message }: Answer,
   const { url } = endpoint;
   const { status, error } = response;
   const type = contentTypeOf(response);
-  if (status === 0 && began(response))
-    stop(`${url} begins an answer to the first request and does not end it within ${endpoint.timeout_ms} ms: ${error}`);
+  if (status === 0 && began(response)) {
+    const late = response.error_code === TIMED_OUT ? ` within ${endpoint.timeout_ms} ms` : '';
+    stop(`${url} begins an answer to the first request and does not end it${late}: ${error}`);
+  }
   if (status === 0) stop(`${url} cannot be reached: ${error}`);
   if (status >= 300 && status < 400)
     stop(`${url} answers ${status}, a redirect to ${response.headers.Location ?? 'nowhere'}: give that as MCP_URL`);
