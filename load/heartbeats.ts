@@ -21,8 +21,9 @@
  *   OBSERVE_S         1      s between two readings of the target's numbers (MCP_METRICS_URL); 0 for none
  *   P95_MS            1000   ms, budget of the first byte of a stream and of calls
  *
- * Thresholds: mcp_stream_cut_early 0, mcp_heartbeat_shortfall < 0.01, mcp_streams_silent 0, mcp_streams_unclosed 0, mcp_stream_open_ms and
- * mcp_call_ms p(95) within P95_MS, mcp_call_ok > 0.999; beside them mcp_streams_held, mcp_heartbeats and mcp_calls count.
+ * Thresholds: mcp_stream_cut_early 0, mcp_heartbeat_shortfall < 0.01, mcp_streams_silent 0 (without any heartbeat),
+ * mcp_streams_unclosed 0, mcp_stream_open_ms and mcp_call_ms p(95) within P95_MS, mcp_call_ok > 0.999; beside them
+ * mcp_streams_held, mcp_heartbeats and mcp_calls count.
  * mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are reported, and
  * mcp_requests_unanswered: a target that pings its clients ends sessions, for nobody here can answer.
  */

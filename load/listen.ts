@@ -27,9 +27,9 @@
  *   MCP_LISTEN_NOTIFICATIONS what is listened to, JSON; {"toolsListChanged":true} by default
  *
  * Thresholds: mcp_events_lost, mcp_events_duplicated and mcp_events_foreign 0, mcp_stream_cut_early 0, mcp_streams_late 0
- * (else OPEN_S is too short), mcp_heartbeat_shortfall < 0.01, mcp_stream_open_ms p(95) within P95_MS; beside them
- * mcp_streams_held, mcp_changes_made, mcp_heartbeats and mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes and
- * mcp_server_streams are reported.
+ * (else OPEN_S is too short), mcp_heartbeat_shortfall < 0.01, mcp_streams_silent 0, mcp_stream_open_ms p(95) within P95_MS;
+ * beside them mcp_streams_held, mcp_changes_made, mcp_heartbeats and mcp_events_seen count. mcp_server_cpu_share,
+ * mcp_server_memory_bytes and mcp_server_streams are reported.
  */
 
 import exec from 'k6/execution';

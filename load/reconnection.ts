@@ -27,9 +27,10 @@
  *   MCP_CLOSE_TOOL           tool that closes its stream (MCP_CLOSE_ARGUMENTS for it); none by default
  *   TEAR_HEADER              header, `name: value`, sent with every other request that is to be cut; none by default
  *
- * Thresholds: mcp_events_lost, mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0, mcp_reconnect_ok 1, mcp_resume_ms p(95)
- * within P95_MS; beside them mcp_events_seen and mcp_reconnects count, and mcp_streams_cut by who cut (`how`).
- * mcp_streams_unclosed is reported: streams that stayed open after the answer, which a server should not let them.
+ * Thresholds: mcp_events_lost, mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0, mcp_reconnect_ok 1,
+ * mcp_resume_ms p(95) within P95_MS; beside them mcp_events_seen and mcp_reconnects count, and mcp_streams_cut by who cut
+ * (`how`). mcp_streams_unclosed is reported: streams that stayed open after the answer, which a server should not let them.
+ * A conflict (409) at resume is asked again and not judged: a server may hear late of a cut.
  */
 
 import { checkTarget, type Target } from './lib/check.ts';

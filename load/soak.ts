@@ -23,8 +23,8 @@
  *   DESCRIPTORS       0      descriptors/minute that may be lost
  *
  * Thresholds: mcp_server_memory_growth <= GROWTH, mcp_server_descriptors_growth <= DESCRIPTORS, mcp_server_sessions_after
- * and mcp_server_streams_after 0 or less (all only with MCP_METRICS_URL; mcp_server_memory_samples and
- * mcp_server_numbers_read count beside them), and those of the three scripts, each for its scenario.
+ * and mcp_server_streams_after 0 or less (all only with MCP_METRICS_URL; mcp_server_memory_samples,
+ * mcp_server_numbers_read and mcp_server_numbers_after count beside them), and those of the three scripts, each for its scenario.
  * mcp_server_memory_slope, its _error and mcp_server_descriptors_after (idle connections of this client are among them)
  * are reported, and mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams over time.
  */

@@ -3,8 +3,9 @@
  * what was lost.
  *
  * Each stream is a call whose progress is numbered, in a session of its own. One that the server closes before (polling) is
- * asked for again. All are cut OPEN_S after the start and come back at once (after `retry:` where the stream gave one) with Last-Event-ID, again and again until they are let in, and
- * are followed to the answer. Revisions up to 2025-11-25; streams of 2026-07-28 cannot be resumed.
+ * asked for again. All are cut OPEN_S after the start and come back at once (after `retry:` where the stream gave one) with
+ * Last-Event-ID, again and again until they are let in, and are followed to the answer. Revisions up to 2025-11-25; streams
+ * of 2026-07-28 cannot be resumed.
  *
  *     k6 run load/storm.ts -e MCP_URL=http://127.0.0.1:3000/mcp
  *     node load/host/run.ts run load/storm.ts -e MCP_URL=http://127.0.0.1:3000/mcp
@@ -23,9 +24,9 @@
  *   GIVE_UP_MS        30000  ms that an answer may be late; then what has not come is lost
  *
  * Thresholds: mcp_storm_recovery_ms max within BACK_MS (it is when all were back), mcp_events_lost,
- * mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0; beside them mcp_streams_held (cut in the storm), mcp_streams_back and
- * mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and mcp_server_streams are
- * reported.
+ * mcp_events_duplicated, mcp_events_foreign and mcp_events_disordered 0; beside them mcp_streams_held (cut in the storm),
+ * mcp_streams_back and mcp_events_seen count. mcp_server_cpu_share, mcp_server_memory_bytes, mcp_server_sessions and
+ * mcp_server_streams are reported.
  */
 
 import exec from 'k6/execution';
