@@ -106,11 +106,8 @@ test('profiles give knobs that their scripts have', () => {
     ['capacity', 'ci', 'smoke', 'soak'].map((name) => `load/profiles/${name}.json`),
   );
   for (const file of profiles) {
-    const { server, runtimes, ...sections } = JSON.parse(read(file)) as Record<string, Record<string, unknown>>;
+    const { server, ...sections } = JSON.parse(read(file)) as Record<string, Record<string, unknown>>;
     for (const name of Object.keys(server ?? {})) assert.match(name, /^MCP_/, file);
-    // A profile of this name is that script's.
-    const script = file.replace(/^.*\/|\.json$/g, '');
-    for (const knobs of Object.values(runtimes ?? {})) sections[script] = { ...sections[script], ...(knobs as object) };
     for (const [script, knobs] of Object.entries(sections)) {
       const text = read(`load/${script}.ts`);
       for (const name of Object.keys(knobs))

@@ -5,8 +5,9 @@
  *
  * Runs the sessions, heartbeats and reconnection scripts beside each other, with their knobs (the profile gives each a
  * section). With -e MCP_REVISION=2026-07-28 only listen streams with calls, as there is nothing else to hold.
- * Memory and descriptors are judged by a line through the samples: growth is its slope less three standard errors, so
- * noise is no growth.
+ * Memory and descriptors are judged by how much each tenth of the samples adds to the one before: growth is the mean of that
+ * less three standard errors (load/lib/drift.ts), so noise, saws and a step are no growth, and a leak, which adds to each, is.
+ * What is less than the three standard errors is not seen: mcp_server_memory_slope_error tells.
  * The target's numbers are read from MCP_METRICS_URL; without it only what clients see is judged.
  *
  *     k6 run load/soak.ts -e MCP_URL=http://127.0.0.1:3000/mcp -e MCP_METRICS_URL=http://127.0.0.1:3000/metrics
@@ -16,8 +17,7 @@
  *
  * Knobs (-e NAME=value; -e PROFILE=soak by default, or smoke or ci; see load/lib/config.ts for the target's own):
  *   DURATION_S        1800   s
- *   WARMUP_S          300    s that are not judged; what the target remembers of ended sessions must be full by then, and
- *                            what its runtime takes of memory at its level (profile soak on workerd: 1200)
+ *   WARMUP_S          300    s that are not judged; what the target remembers of ended sessions must be full by then
  *   SAMPLE_S          5      s between two readings of the target's numbers
  *   GROWTH            0      bytes/minute of memory that may be lost
  *   DESCRIPTORS       0      descriptors/minute that may be lost
@@ -34,10 +34,10 @@ import type { Options, Scenario } from 'k6/options';
 import { plan as planHeartbeats } from './heartbeats.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
+import { type Drift, driftOf, type Sample } from './lib/drift.ts';
 import { descriptorsGrowth, memoryGrowth, memorySamples, memorySlope, memorySlopeError } from './lib/metrics.ts';
 import { observe, readAfter } from './lib/own-numbers.ts';
 import type { Flow, Plan } from './lib/plan.ts';
-import { type Line, lineThrough } from './lib/regression.ts';
 import { say } from './lib/say.ts';
 import { ALIVE, backToBefore, beside, type Thresholds } from './lib/thresholds.ts';
 import { plan as planReconnection } from './reconnection.ts';
@@ -47,14 +47,8 @@ const DEFAULTS = { DURATION_S: 1800, WARMUP_S: 300, SAMPLE_S: 5, GROWTH: 0, DESC
 /** Standard errors that a slope must be above its budget before it counts as growth. */
 const CERTAIN = 3;
 
-interface Sample {
-  /** Minutes since the start. */
-  readonly at: number;
-  readonly value: number;
-}
-
 /** What a minute adds at least, as far as the samples tell. */
-const leastGrowth = ({ slope, error }: Line): number => slope - CERTAIN * error;
+const leastGrowth = ({ slope, error }: Drift): number => slope - CERTAIN * error;
 
 /** The reading of the target's numbers while others load it. */
 export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; duration_s: number } {
@@ -66,6 +60,7 @@ export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; 
 
   async function flow(): Promise<void> {
     const started = exec.scenario.startTime;
+    // In minutes since the start.
     const used: Sample[] = [];
     const held: Sample[] = [];
     const over = () => Date.now() - started >= DURATION_S * 1000;
@@ -74,16 +69,16 @@ export function plan(endpoint: Endpoint, profile: string): Plan & { flow: Flow; 
       const at = (asked - started) / 60_000;
       // At each sample, so that a run that is interrupted has its verdict too.
       if (descriptors !== undefined) held.push({ at, value: descriptors });
-      const descriptorsLine = lineThrough(held);
-      if (descriptorsLine) descriptorsGrowth.add(leastGrowth(descriptorsLine));
+      const opened = driftOf(held);
+      if (opened) descriptorsGrowth.add(leastGrowth(opened));
       if (memory === undefined) return;
       used.push({ at, value: memory });
       memorySamples.add(1);
-      const memoryLine = lineThrough(used);
-      if (!memoryLine) return;
-      memorySlope.add(memoryLine.slope);
-      memorySlopeError.add(memoryLine.error);
-      memoryGrowth.add(leastGrowth(memoryLine));
+      const taken = driftOf(used);
+      if (!taken) return;
+      memorySlope.add(taken.slope);
+      memorySlopeError.add(taken.error);
+      memoryGrowth.add(leastGrowth(taken));
     });
   }
 

@@ -79,8 +79,7 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
     return FAILED;
   }
   const interrupt = interruption();
-  const { server, runtimes = {} } = readProfile(given.profile);
-  const own = await ownTarget(given, server);
+  const own = await ownTarget(given, serverSettings(given.profile));
   if (own === 'failed') return FAILED;
   const url = own?.url ?? given.url ?? '';
   say(`${given.name}, profile ${given.profile}, ${engine.name}, against ${storableUrl(url)}`);
@@ -89,11 +88,7 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
     ran = await run(
       given,
       engine,
-      {
-        ...(own ? { ...runtimes[given.runtime], ...own.env } : strangers(given)),
-        MCP_URL: url,
-        PROFILE: given.profile,
-      },
+      { ...(own?.env ?? strangers(given)), MCP_URL: url, PROFILE: given.profile },
       stem,
       interrupt,
     );
@@ -122,16 +117,9 @@ async function perform(given: Arguments, engine: Found, known: Known, before?: L
 
 const NOT_RUN: readonly number[] = [exitCodes.invalidConfig, exitCodes.scriptException, exitCodes.abortedByScript];
 
-/** What a profile says to this command; its other sections are the scripts'. */
-interface Profile {
-  /** Settings of the server that is started. */
-  readonly server: Record<string, string>;
-  /** Knobs for a server that is started, by its runtime. */
-  readonly runtimes?: Record<string, Record<string, string>>;
-}
-
-function readProfile(name: string): Profile {
-  return JSON.parse(readFileSync(join(SCRIPTS, 'profiles', `${name}.json`), 'utf8'));
+function serverSettings(profile: string): Record<string, string> {
+  const text = readFileSync(join(SCRIPTS, 'profiles', `${profile}.json`), 'utf8');
+  return (JSON.parse(text) as { server: Record<string, string> }).server;
 }
 
 async function ownTarget({ url, name, runtime }: Arguments, settings: Record<string, string>) {
