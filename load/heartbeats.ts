@@ -32,7 +32,7 @@ import exec from 'k6/execution';
 import { beatsDue, beatsIn, holdFor } from './lib/accounting.ts';
 import { checkTarget, type Target } from './lib/check.ts';
 import { type Endpoint, isStateless, readEndpoint, readNumbers } from './lib/config.ts';
-import { type Peer, parseMessage, requestsAmong, succeeded } from './lib/jsonrpc.ts';
+import { type Peer, requestsIn, succeeded } from './lib/jsonrpc.ts';
 import {
   bodyOf,
   CUT,
@@ -149,7 +149,7 @@ export function plan(
 
   function judge(response: Response, early: boolean, ended: boolean, greeting: number): void {
     const stream = readStream(bodyOf(response));
-    requestsUnanswered.add(requestsAmong(stream.events.map(({ data }) => parseMessage(data))).length);
+    requestsUnanswered.add(requestsIn(stream.events).length);
     streamCutEarly.add(early);
     if (early) return;
     streamsHeld.add(1);

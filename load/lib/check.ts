@@ -6,7 +6,17 @@
 import exec from 'k6/execution';
 import { signsOfLife } from './accounting.ts';
 import { type Endpoint, isStateless, type Tool, withNumbers } from './config.ts';
-import { type Peer, parseMessage, post, requestsAmong, responseIn, resultOf, saidIn, succeeded } from './jsonrpc.ts';
+import {
+  messagesIn,
+  type Peer,
+  parseMessage,
+  post,
+  requestsIn,
+  responseIn,
+  resultOf,
+  saidIn,
+  succeeded,
+} from './jsonrpc.ts';
 import {
   type Answer,
   accepted,
@@ -290,9 +300,8 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number, las
     }
     stop(`The tool "${tool.name}" is not answered by a stream: ${came}; see MCP_SEQUENCE_TOOL`);
   }
-  const { said, lastId, polled } = await followed(endpoint, peer, response, id);
+  const { said, answer, lastId, polled } = await followed(endpoint, peer, response, id);
   const took = Date.now() - asked;
-  const answer = said.find((message) => message?.method === undefined && message?.id === id);
   if (answer !== undefined && !succeeded(answer)) {
     stop(`The tool "${tool.name}" fails: ${saidIn(answer)}; see MCP_SEQUENCE_ARGUMENTS`);
   }
@@ -317,20 +326,20 @@ async function checkSequence(endpoint: Endpoint, peer: Peer, events: number, las
 async function followed(endpoint: Endpoint, peer: Peer, first: Response, id: string) {
   const until = Date.now() + endpoint.timeout_ms;
   let { events, lastId, retry_ms } = readStream(bodyOf(first));
-  const said = events.map(({ data }) => parseMessage(data));
-  const answered = () => said.some((message) => message?.method === undefined && message?.id === id);
+  const said = messagesIn(events);
+  const answer = () => said.find((message) => message?.method === undefined && message?.id === id);
   let polled = false;
-  while (!answered() && lastId !== '' && Date.now() < until) {
+  while (!answer() && lastId !== '' && Date.now() < until) {
     polled = true;
     await pause(Math.min(retry_ms ?? POLL_MS, until - Date.now()));
     const response = await openStream(endpoint, peer, lastId, { name: 'check', expected: [...CUT, 404, 405] });
     if (!gaveStream(response)) break;
     const more = readStream(bodyOf(response), lastId);
-    said.push(...more.events.map(({ data }) => parseMessage(data)));
+    said.push(...messagesIn(more.events));
     lastId = more.lastId;
     retry_ms = more.retry_ms ?? retry_ms;
   }
-  return { said, lastId, polled };
+  return { said, answer: answer(), lastId, polled };
 }
 
 /**
@@ -353,7 +362,7 @@ async function checkStream(endpoint: Endpoint, peer: Peer, beat_ms: number): Pro
       `The first byte of a quiet stream did not come within ${LOOK_MS} ms: a proxy on the way to ${endpoint.url} buffers`,
     );
   }
-  const [asked] = requestsAmong(readStream(bodyOf(response)).events.map(({ data }) => parseMessage(data)));
+  const [asked] = requestsIn(readStream(bodyOf(response)).events);
   if (asked !== undefined) {
     say(
       `${endpoint.url} asks its clients for ${asked.method}, which nobody here can answer: it may end their sessions`,

@@ -1,7 +1,7 @@
 /** JSON-RPC as MCP sends it over HTTP in both eras: what goes out, and what an answer says. Pure. */
 
 import { isStateless } from './config.ts';
-import { readStream } from './sse.ts';
+import { readStream, type StreamEvent } from './sse.ts';
 
 export interface Message {
   readonly id?: string | number | null;
@@ -36,6 +36,11 @@ export function parseMessage(text: string): Message | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What the events of a stream say; undefined for one that is no message. */
+export function messagesIn(events: readonly StreamEvent[]): (Message | undefined)[] {
+  return events.map(({ data }) => parseMessage(data));
 }
 
 /** Headers and body of a POST. Without `id` it is a notification. */
@@ -86,7 +91,7 @@ export function unknownId(session: string): string {
  */
 export function responseIn(body: string, contentType: string, id: string): Message | undefined {
   const messages = contentType.includes('text/event-stream')
-    ? readStream(body).events.map(({ data }) => parseMessage(data))
+    ? messagesIn(readStream(body).events)
     : [parseMessage(body)];
   const own = messages.filter((message) => message?.method === undefined && message?.id === id);
   return own.length === 1 ? own[0] : undefined;
@@ -98,9 +103,9 @@ export function resultOf(message: Message | undefined): Message['result'] {
   return typeof result === 'object' && result !== null && error === undefined ? result : undefined;
 }
 
-/** Requests of the server among messages: it waits for answers. */
-export function requestsAmong(messages: readonly (Message | undefined)[]): Message[] {
-  return messages.filter((message) => message?.method !== undefined && message.id !== undefined) as Message[];
+/** Requests of the server on a stream: it waits for answers. */
+export function requestsIn(events: readonly StreamEvent[]): Message[] {
+  return messagesIn(events).filter((message) => message?.method !== undefined && message.id !== undefined) as Message[];
 }
 
 /** A response that has a result, and not one that says the tool failed. */

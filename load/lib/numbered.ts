@@ -3,7 +3,7 @@
 import exec from 'k6/execution';
 import { Ledger } from './accounting.ts';
 import type { Endpoint, Tool } from './config.ts';
-import { type Peer, parseMessage, post, requestsAmong, responseIn } from './jsonrpc.ts';
+import { type Peer, post, requestsIn, responseIn } from './jsonrpc.ts';
 import {
   began,
   bodyOf,
@@ -138,7 +138,7 @@ export class NumberedCall {
     } else {
       const { events, lastId, retry_ms } = readStream(body, this.#lastId);
       for (const { data } of events) this.#ledger.take(data);
-      requestsUnanswered.add(requestsAmong(events.map(({ data }) => parseMessage(data))).length);
+      requestsUnanswered.add(requestsIn(events).length);
       this.#lastId = lastId;
       this.#retry_ms = retry_ms ?? this.#retry_ms;
     }
